@@ -1,0 +1,59 @@
+# Everything a newcomer needs: `make run`. Assumes Python 3.11+, make and a C compiler; the rest comes by the locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+STAMPS := .make
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench lock clean
+
+help: ## what there is
+	@echo "Flattr Hub. A first look: make run, then open http://127.0.0.1:8080"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ARGS=... is handed on, as in: make run ARGS='--config my.toml', make test ARGS='tests/config -k keys'"
+
+run: $(STAMPS)/run ## install what is missing, then start the hub (Ctrl-C stops it)
+	@exec $(BIN)/flattr run $(ARGS)
+
+demo: $(STAMPS)/run ## play a month without a person
+	@$(BIN)/flattr demo $(ARGS)
+
+test: $(STAMPS)/dev ## run the tests, on two processor cores
+	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+
+check: $(STAMPS)/dev ## lint, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(STAMPS)/dev ## measure intake and closing (a few minutes)
+	@$(BIN)/flattr bench $(ARGS)
+
+lock: ## resolve the dependencies anew and pin them with their hashes (needs uv)
+	uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-find-links --no-header -o requirements.lock
+	uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-find-links --no-header --all-extras -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what was installed and built; data (var/) stays
+	rm -rf $(VENV) $(STAMPS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Flattr Hub needs Python 3.11 or newer; this is %d.%d: make PYTHON=python3.12" \
+	  % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+
+# A stamp is newer than the lock it stands for, so the second start installs nothing.
+$(STAMPS)/run: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Flattr Hub into $(VENV) (once; about a minute) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Flattr Hub and its development tools into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps -e .
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run

@@ -1,0 +1,1 @@
+"""Our presence on the networks: streams, pollers, and the conversation."""

@@ -1,0 +1,1 @@
+"""The answers, by topic: each takes one turn and what was said, changes what must change, and says so."""

@@ -1,0 +1,173 @@
+"""Answers about who is who: linking by code, the yes or no to it, the list of accounts, unlinking."""
+
+from __future__ import annotations
+
+from bot.answers.giving import network_named
+from bot.hearing import said
+from bot.talk import Reply, Talk, Turn, reply
+from bot.wording import account, count, listed, moment, month, short
+from core.money import show
+from core.people import linking, persons
+from core.people.linking import LinkRefused, Offer
+from core.people.merging import MergePreview
+from core.people.tables import Account
+
+
+def link(turn: Turn, wish: said.Link) -> Reply:
+    """A code for the other account, or how an account on a network without messages is linked."""
+    if wish.network is None:
+        return _code(turn, _elsewhere(turn))
+    meant = network_named(turn, wish.network)
+    if meant is None:
+        known = listed(sorted(facts.title for facts in turn.talk.platforms.values()))
+        return reply(
+            f"I know no network named {short(wish.network, 40)}; I know {known}. A code has ten letters, like"
+            ' BCDFG-HJKLM; "link" alone gives you one.'
+        )
+    facts = turn.talk.platforms[meant]
+    if facts.speaks:
+        if meant == turn.by.platform:
+            return _code(turn, f"your other account on {facts.title}, or on any network where I am")
+        return _code(turn, facts.title)
+    if facts.linking:
+        return reply(f"An account on {facts.title} is linked by signing in there, on this hub's page.")
+    return reply(
+        f"{facts.title} has no messages that I could read, and signing in there is not possible on this hub yet.",
+        f"Today its operator can link your {facts.title} account by hand: send them its number there, and"
+        f" {turn.by} as your account here.",
+    )
+
+
+def _elsewhere(turn: Turn) -> str:
+    others = [facts.title for name, facts in turn.talk.platforms.items() if facts.speaks and name != turn.by.platform]
+    return listed(sorted(others)).replace(" and ", " or ") or "another network"
+
+
+def _code(turn: Turn, where: str) -> Reply:
+    turn.member()
+    issued = linking.issue_code(turn.tx, persons.ensure_account(turn.tx, turn.by), turn.at)
+    return reply(
+        f"Your code: {issued.code}",
+        f"Send it to me from {where}, before {moment(issued.expires_at)}. Then I ask you here; only your yes links.",
+        "Give it to nobody else.",
+    )
+
+
+def code(turn: Turn, wish: said.Code) -> Reply:
+    """A code that came from the other account: now its issuer is asked."""
+    try:
+        offer = linking.offer_code(turn.tx, turn.by, wish.code, turn.at)
+    except LinkRefused as refused:
+        return reply(str(refused))
+    return reply(
+        f"Right. Now answer yes on {turn.talk.title(offer.issuer.platform)}, where you got the code: I have asked you"
+        " there. Until then nothing is linked."
+    )
+
+
+def asked(talk: Talk, offer: Offer) -> Reply:
+    """The question to the issuer of a code."""
+    lines = [f"Link {account(talk, offer.by)} ({offer.by}) to you here? It sent me your code."]
+    if offer.merge is not None:
+        lines += merge_lines(talk, offer.merge)
+    lines.append("Say yes only if that account is yours.")
+    return reply(*lines, buttons=("yes", "no"))
+
+
+def merge_lines(talk: Talk, merge: MergePreview) -> list[str]:
+    """What merging two persons changes, before it happens."""
+    money = talk.rules.money
+    lines = ["Both accounts are known here, so two become one:"]
+    if merge.ended_budget_micros:
+        lines.append(
+            f"- one budget is left, {show(merge.budget_micros, money)} a month; the other,"
+            f" {show(merge.ended_budget_micros, money)}, ends."
+        )
+    elif merge.budget_micros:
+        lines.append(f"- the budget is {show(merge.budget_micros, money)} a month.")
+    if merge.card:
+        lines.append(f"- the {short(merge.card, 40)} card pays.")
+    if merge.flattrs:
+        double = f"; {merge.doubles} of them you both have, and they count once" if merge.doubles else ""
+        lines.append(
+            f"- {count(merge.flattrs, 'like')} of this month {'come' if merge.flattrs > 1 else 'comes'} over{double}."
+        )
+    if merge.subscriptions:
+        lines.append(f"- {count(merge.subscriptions, 'subscription')} come over.")
+    if merge.months_under_way:
+        names = listed(month(each) for each in merge.months_under_way)
+        lines.append(f"- {names} is still settled as before, with its own budget.")
+    if merge.receives:
+        lines.append("- payouts wait a few days, in case this was not you.")
+    lines.append("This cannot be undone by a command.")
+    return lines
+
+
+def answer(turn: Turn, wish: said.Yes | said.No) -> Reply:
+    """Yes or no to the open link offer."""
+    row = persons.account_of(turn.tx, turn.by)
+    offer = linking.open_offer(turn.tx, row, turn.at) if row is not None else None
+    if row is None or offer is None:
+        return reply(
+            "I have asked you nothing just now.",
+            'To confirm something else, say it in full: "stop yes" or "decline yes".'
+            if isinstance(wish, said.Yes)
+            else "",
+        )
+    name = account(turn.talk, offer.by)
+    if isinstance(wish, said.No):
+        linking.refuse(turn.tx, row, turn.at)
+        return reply(f"Good, {name} is not linked, and the code is worthless now.")
+    try:
+        done = linking.confirm(turn.tx, turn.rules, row, turn.at)
+    except (LinkRefused, LookupError) as refused:
+        return reply(str(refused))
+    joined = f" {count(done.moved, 'older like')} for your things now count." if done.moved else ""
+    merged = " What both had is one now." if done.merge is not None else ""
+    return reply(
+        f"Linked: {name} is yours here, and its likes count from now on.{merged}{joined}",
+        '"accounts" lists them, "unlink" takes one away.',
+        buttons=("accounts", "status"),
+    )
+
+
+def accounts(turn: Turn) -> Reply:
+    """The accounts that are one person."""
+    person_id = turn.person_id
+    if person_id is None:
+        return reply("I know nothing of you yet.", '"link" begins, or "budget 5".', buttons=("help",))
+    lines = []
+    for row in persons.accounts_of(turn.tx, person_id):
+        marks = [str(row)]
+        if persons.ref(row) == turn.by:
+            marks.append("here")
+        if row.needs_relink_at is not None:
+            marks.append("its access has ended; link it again")
+        lines.append(f"{account(turn.talk, row)} ({', '.join(marks)})")
+    return reply("You are:", *lines, '"link" adds another one.')
+
+
+def unlink(turn: Turn, wish: said.Unlink) -> Reply:
+    """Takes one of the accounts away."""
+    person_id = turn.person_id
+    mine = persons.accounts_of(turn.tx, person_id) if person_id else []
+    platform, _, account_id = wish.which.partition(":")
+    meant = network_named(turn, platform)
+    found = [row for row in mine if row.platform == meant and account_id in ("", row.account_id)]
+    if not found:
+        found = [row for row in mine if row.handle and row.handle.casefold() == wish.which.casefold().lstrip("@")]
+    if not found:
+        return reply(f"No account of yours is called {short(wish.which, 60)}.", *_mine(turn, mine))
+    if len(found) > 1:
+        choices = tuple(f"unlink {row}" for row in found)
+        return reply("Which one?", *_mine(turn, found), buttons=choices)
+    name = account(turn.talk, found[0])
+    try:
+        linking.unlink(turn.tx, found[0], turn.at)
+    except LinkRefused as refused:
+        return reply(str(refused))
+    return reply(f"{name} is no longer linked to you. What it liked stays; what it likes from now on does not count.")
+
+
+def _mine(turn: Turn, rows: list[Account]) -> list[str]:
+    return [f"{account(turn.talk, row)}: unlink {row}" for row in rows]

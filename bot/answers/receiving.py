@@ -1,0 +1,108 @@
+"""Answers to creators: claiming, earnings, declining."""
+
+from __future__ import annotations
+
+from bot.hearing import said
+from bot.talk import Reply, Turn, reply
+from bot.wording import count, date, month
+from core.money import Currency, show
+from core.months import statements
+from core.people import claims, persons
+from core.people.tables import Account
+
+MONTHS = 6
+"""Months that `earnings` shows."""
+
+
+def whole(micros: int, money: Currency) -> str:
+    """What a creator's sum is in whole minor units; the micros below are carried, not lost."""
+    floored = money.floor(micros)
+    return show(floored, money) if floored or not micros else f"less than {show(money.minor_micros, money)}"
+
+
+def claim(turn: Turn) -> Reply:
+    """The person receives from now on."""
+    person_id = turn.member()
+    can_pay = turn.talk.gateway.can_pay(person_id)
+    done = claims.claim(turn.tx, turn.rules, person_id=person_id, at=turn.at, can_pay=can_pay)
+    accounts = persons.accounts_of(turn.tx, person_id)
+    what = f"your {count(len(accounts), 'account')}" if len(accounts) > 1 else "this account"
+    if done.before and not done.joined:
+        return reply('You receive already. "earnings" shows what.', buttons=("earnings",))
+    if not done.payable:
+        return reply(
+            f"You have claimed {what}. What is liked stays pending until money can be sent to you; say"
+            ' "claim" again once it can.'
+        )
+    joined = "Nothing was waiting for you yet."
+    if done.joined:
+        older = f", {done.moved} of them older ones" if done.moved else ""
+        verb = "counts" if done.joined == 1 else "count"
+        joined = f"{count(done.joined, 'like')} of {count(done.patrons, 'patron')} now {verb} this month{older}."
+    return reply(
+        f"You receive now, for all things of {what}. {joined}",
+        'Other accounts of yours: "link" adds them. "earnings" shows what you get.',
+        buttons=("earnings", "link"),
+    )
+
+
+def earnings(turn: Turn) -> Reply:
+    """What was received, what is due, what waits."""
+    person = turn.person
+    if person is None or person.receives_since is None:
+        row = persons.account_of(turn.tx, turn.by)
+        waiting = claims.pending_for(turn.tx, turn.rules, row, turn.at) if row is not None else None
+        if waiting is not None and waiting.flattrs:
+            news = f"{count(waiting.flattrs, 'like')} of {count(waiting.patrons, 'patron')} would count if you did."
+        else:
+            news = "Nothing is waiting for you yet."
+        return reply(f"You do not receive yet. {news}", '"claim" begins; it costs nothing.', buttons=("claim",))
+    money = turn.money
+    got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
+    paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
+    lines = [f"Paid out to you so far: {paid}. Due to you: {due}; the next payout run is on {date(got.next_run)}."]
+    if got.waiting_micros:
+        lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")
+    if got.due_micros and got.due_micros < turn.rules.payout_min_micros:
+        lines.append(f"Payouts begin at {show(turn.rules.payout_min_micros, money)}; less is carried on.")
+    lines.append(
+        f"This month so far: {count(got.open_flattrs, 'like')}"
+        + (f" of {count(got.patrons, 'patron')}." if got.open_flattrs else ".")
+    )
+    lines += [
+        f"{month(each.month)}: {count(each.flattrs, 'like')}, {whole(each.gross_micros, money)}, of it collected"
+        f" {whole(each.collected_micros, money)}."
+        for each in got.months[:MONTHS]
+    ]
+    return reply(*lines)
+
+
+def decline(turn: Turn, wish: said.Decline | said.TakeBack) -> Reply:
+    """This account wants no money, or wants it after all."""
+    row = persons.account_of(turn.tx, turn.by)
+    where = f"this {turn.talk.title(turn.by.platform)} account"
+    declined = claims.is_declined(turn.tx, turn.rules, turn.by)
+    if isinstance(wish, said.TakeBack):
+        if not declined:
+            return reply(f"You have not declined for {where}.")
+        mine = Account(platform=turn.by.platform, account_id=turn.by.account_id)  # not stored for this
+        claims.take_back(turn.tx, turn.rules, mine, turn.at)
+        return reply(f"Taken back: new likes of the things of {where} count again.", 'To receive, say "claim".')
+    if declined:
+        return reply(f'You have declined for {where}. "decline undo" takes it back.')
+    if not wish.sure:
+        waiting = claims.pending_for(turn.tx, turn.rules, row, turn.at).flattrs if row else 0
+        void = f" {count(waiting, 'pending like')} would be void for good." if waiting else ""
+        return reply(
+            f"If you decline, nobody can give money for the things of {where}.{void} You can take it back later.",
+            'If you are sure, say "decline yes".',
+            buttons=("decline yes",),
+        )
+    fresh = row is None
+    row = row or persons.ensure_account(turn.tx, turn.by)
+    done = claims.decline(turn.tx, turn.rules, row, turn.at)
+    if fresh:
+        turn.tx.delete(row)  # of who declines nothing is kept but a hash
+        turn.tx.flush()
+    void = f" {count(done.voided, 'pending like')} {'is' if done.voided == 1 else 'are'} void." if done.voided else ""
+    return reply(f"Declined: nobody can give money for the things of {where}.{void}", '"decline undo" takes it back.')

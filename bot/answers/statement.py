@@ -1,0 +1,97 @@
+"""The statement of a closed month: every share with its receipt, the fee, the total."""
+
+from __future__ import annotations
+
+from bot.hearing.said import ShowStatement
+from bot.talk import Reply, Talk, Turn, reply
+from bot.wording import count, date, month, short, thing, until
+from core.money import show
+from core.months import stages, statements
+from core.months.statements import PatronStatement
+from core.people import persons
+from core.periods import month_end
+
+MOST = 100
+"""Shares that one answer lists; the rest is in the export."""
+
+
+def statement(turn: Turn, wish: ShowStatement) -> Reply:
+    """The latest statement, or a month's."""
+    person_id = turn.person_id
+    people = persons.merged_ids(turn.tx, person_id) if person_id else []
+    months = sorted({each for person in people for each in statements.statement_months(turn.tx, person)})
+    if wish.month is not None:
+        wanted = wish.month.last(turn.at)
+        if wanted not in months:
+            return reply(_none(turn, wanted), _known(months))
+    elif not months:
+        return reply("There is no statement yet: the first one comes when a month with likes of yours has closed.")
+    else:
+        wanted = months[-1]
+    found = (statements.patron_statement(turn.tx, turn.rules, each, wanted, turn.at) for each in people)
+    texts = [text_of(turn.talk, each) for each in found if each is not None]
+    earlier = [each for each in months if each < wanted]
+    if earlier and wish.month is None:
+        texts.append(f'Earlier ones: "statement {month(earlier[-1])}".')
+    return Reply("\n".join(texts))
+
+
+def _none(turn: Turn, wanted: int) -> str:
+    stage = next((row.stage for row in stages.months(turn.tx) if row.id == wanted), "open")
+    if stage == "review":
+        return f'There is no statement of {month(wanted)} yet: it is in review. "list" shows it.'
+    if month_end(wanted) > turn.at:
+        return f"There is no statement of {month(wanted)} yet: the month lasts until {until(month_end(wanted))}."
+    return f"You have no statement of {month(wanted)}."
+
+
+def _known(months: list[int]) -> str:
+    if not months:
+        return ""
+    return f"There {'are' if len(months) > 1 else 'is'} {', '.join(month(each) for each in months[-12:])}."
+
+
+def text_of(talk: Talk, found: PatronStatement) -> str:
+    """A statement in plain words; the lines add up to the total."""
+    money = talk.rules.money
+    if found.state == "void" and not found.charge_micros:
+        lines = [f"{month(found.month)}: nothing was charged."]
+    else:
+        lines = [f"{month(found.month)}: {show(found.charge_micros, money)}, {_state(found)}"]
+        lines += [
+            f"{share.receipt}: {thing(share.title, share.url, 50)} by {short(share.creator, 30) or 'somebody'},"
+            f" {show(share.micros, money)}"
+            for share in found.shares[:MOST]
+        ]
+        if len(found.shares) > MOST:
+            lines.append(f'and {len(found.shares) - MOST} more, which "export" has.')
+        if found.cost_micros:
+            lines.append(f"The card's cost: {show(found.cost_micros, money)}")
+        lines.append(f"The hub's fee: {show(found.fee_micros, money)}")
+        lines.append(
+            f"Total: {show(found.charge_micros, money)} for {count(len(found.shares), 'like')}"
+            f" (budget {show(found.budget_micros, money)})"
+        )
+    if found.pending:
+        lines.append(
+            f"{count(len(found.pending), 'like')} cost nothing, since {_their(len(found.pending))} had not joined."
+        )
+    if talk.gateway.pretend and found.charge_micros:
+        lines.append("All of it is pretend money.")
+    return "\n".join(lines)
+
+
+def _their(number: int) -> str:
+    return "its creator" if number == 1 else "their creators"
+
+
+def _state(found: PatronStatement) -> str:
+    match found.state:
+        case "collected" if found.collected_at:
+            return f"collected on {date(found.collected_at)}."
+        case "lapsed":
+            return "which could not be collected and has lapsed; you owe nothing."
+        case "void":
+            return "which will not be charged."
+    when = f"to be charged on {date(found.next_attempt_at)}" if found.next_attempt_at else "about to be charged"
+    return f"{when}." if not found.attempts else f"declined {count(found.attempts, 'time')} so far, {when}."

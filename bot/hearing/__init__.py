@@ -1,0 +1,1 @@
+"""How a message is understood: its words, their spelling, what follows a command, what was said."""

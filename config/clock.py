@@ -1,0 +1,74 @@
+"""What time it is: the real time or, while the sandbox is on, the real time plus what was skipped by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from config.complaints import Misconfigured
+
+Clock = Callable[[], datetime]
+
+
+def real() -> datetime:
+    """The time of this machine, aware UTC."""
+    return datetime.now(UTC)
+
+
+def path_in(data_dir: Path) -> Path:
+    """The file in which the skipped time is kept."""
+    return data_dir / "clock.json"
+
+
+def choose(data_dir: Path, *, sandbox: bool) -> Clock:
+    """The sandbox's clock or the real one; Misconfigured where skipped time would get into real books."""
+    skipping = SandboxClock(path_in(data_dir))
+    if sandbox:
+        return skipping
+    if skipping.skipped:
+        raise Misconfigured(
+            f"this data_dir played in the sandbox until {skipping():%Y-%m-%d}, so its books lie in the"
+            " future; use a fresh hub.data_dir and database, or switch the sandbox on again"
+        )
+    return real
+
+
+class SandboxClock:
+    """The real time plus an offset that survives restarts and that every process of this hub shares."""
+
+    def __init__(self, path: Path, source: Clock = real) -> None:
+        self._path = path
+        self._source = source
+        self._stamp: int | None = None
+        self._skipped = timedelta()
+
+    def __call__(self) -> datetime:
+        """Now."""
+        return self._source() + self.skipped
+
+    @property
+    def skipped(self) -> timedelta:
+        """How far this clock is ahead of the real one."""
+        try:
+            stamp = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            self._stamp, self._skipped = None, timedelta()
+            return self._skipped
+        if stamp != self._stamp:  # another process (`flattr close`) may have moved it
+            try:
+                seconds = float(json.loads(self._path.read_text(encoding="utf-8"))["skipped_seconds"])
+            except (ValueError, KeyError, TypeError):
+                raise Misconfigured(f"{self._path} is damaged; use a fresh hub.data_dir and database") from None
+            self._stamp, self._skipped = stamp, timedelta(seconds=seconds)
+        return self._skipped
+
+    def jump_to(self, at: datetime) -> None:
+        """Make it this time; never backwards, since what happened cannot happen again later."""
+        ahead = self.skipped + max(at - self(), timedelta())
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        draft.write_text(json.dumps({"skipped_seconds": ahead.total_seconds()}), encoding="utf-8")
+        draft.replace(self._path)
+        self._stamp = None

@@ -1,0 +1,1 @@
+"""The subcommands of `flattr`, by what they are about."""

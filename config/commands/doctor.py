@@ -1,0 +1,280 @@
+"""Examines a hub: what is well, what needs attention, what is broken, each with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from rich.markup import escape
+from rich.table import Table
+from sqlmodel import Session, col
+
+from config import keys as key_file
+from config.clock import SandboxClock
+from config.commands import show
+from config.keys import WHAT_A_LOSS_MEANS
+from config.parts import Parts
+from config.roster import Entry, red
+from core.books import invariants
+from core.mail import inbox, outbox
+from core.months.tables import Month, Statement
+from core.people.tables import Account
+from core.periods import month_end, month_name
+from core.tables import Flattr, Like
+
+_LATE = timedelta(minutes=10)
+_MARKS = {"well": "[green]ok[/]", "note": "[cyan]note[/]", "attention": "[yellow]look[/]", "broken": "[red]broken[/]"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; ``remedy`` is what to do about it."""
+
+    what: str
+    state: Literal["well", "note", "attention", "broken"]
+    text: str
+    remedy: str = ""
+
+
+def examine(parts: Parts) -> list[Finding]:
+    """Everything that can be seen without calling any platform."""
+    with parts.db.reading() as tx:
+        return [
+            *_set_up(parts),
+            *_connectors(parts),
+            *_mail(tx),
+            *_people(tx),
+            *_likes(tx),
+            *_months(tx, parts),
+            *_books(tx),
+        ]
+
+
+def _set_up(parts: Parts) -> Iterator[Finding]:
+    hub = parts.settings.hub
+    yield Finding(
+        what="database", state="well", text=f"{parts.db.url.render_as_string(hide_password=True)}, can be written"
+    )
+    path = key_file.path_in(hub.data_dir)
+    if not path.exists():
+        yield Finding(what="keys", state="well", text="given by the settings; there is no keys.json")
+    elif key_file.open_to_others(path):
+        mode = f"{path.stat().st_mode & 0o777:o}"
+        yield Finding(
+            what="keys", state="attention", text=f"others may read {path} (mode {mode})", remedy=f"chmod 600 {path}"
+        )
+    else:
+        yield Finding(
+            what="keys", state="well", text=f"{path}, readable by its owner only; back it up (else {WHAT_A_LOSS_MEANS})"
+        )
+    if isinstance(parts.clock, SandboxClock) and parts.clock.skipped:
+        yield Finding(
+            what="clock",
+            state="note",
+            text=f"skipped ahead to {parts.clock():%Y-%m-%d %H:%M} UTC in the sandbox",
+            remedy="real books need a fresh hub.data_dir and database",
+        )
+    else:
+        yield Finding(what="clock", state="well", text=f"{parts.clock():%Y-%m-%d %H:%M} UTC")
+    if parts.gateway.pretend:
+        yield Finding(what="money", state="note", text=f"payments: {parts.gateway.name}; no real money moves")
+    if not hub.public_url and not parts.sandbox:
+        yield Finding(
+            what="address",
+            state="attention",
+            text=f"platforms are told {hub.address}",
+            remedy="set hub.public_url to the https address under which the hub is reached from outside",
+        )
+    elif not hub.is_loopback and hub.address.startswith("http://"):
+        yield Finding(
+            what="address",
+            state="attention",
+            text=f"{hub.address} is not encrypted",
+            remedy="put a TLS proxy in front, listen on 127.0.0.1, set hub.public_url",
+        )
+    else:
+        yield Finding(what="address", state="well", text=hub.address)
+
+
+def _connectors(parts: Parts) -> Iterator[Finding]:
+    for broken in parts.broken:
+        yield Finding(what="connectors", state="broken", text=str(broken))
+    on = [entry.connector.card.title for entry in parts.on.values()]
+    if on:
+        yield Finding(what="connectors", state="well", text=f"on: {', '.join(on)}")
+    else:
+        yield Finding(
+            what="connectors", state="attention", text="none is on", remedy="set one up as below, or use the sandbox"
+        )
+    for name, entry in parts.entries.items():
+        for action in entry.off_actions:
+            yield Finding(
+                what=name,
+                state="attention",
+                text=f"{action} is off: {entry.connector.card.title}'s terms forbid it",
+                remedy=f'to run it at your own risk: accept_policy_risk = ["{name}.{action}"]',
+            )
+        for light in red(entry.connector):
+            if entry.on and light.action not in entry.off_actions:
+                yield Finding(
+                    what=name, state="note", text=f"{light.action} runs at your own risk: {light.clause} ({light.url})"
+                )
+
+
+def _mail(tx: Session) -> Iterator[Finding]:
+    letters, notes = inbox.counts(tx), outbox.counts(tx)
+    if letters.dead:
+        yield Finding(
+            what="inbox",
+            state="attention",
+            text=f"{letters.dead} dead letters",
+            remedy="`flattr inbox list --state dead`, then `flattr inbox replay` once their cause is mended",
+        )
+    else:
+        yield Finding(what="inbox", state="well", text=f"{letters.done} done, {letters.waiting} waiting, none dead")
+    if letters.unaccounted:
+        yield Finding(what="inbox", state="broken", text=f"{letters.unaccounted} deliveries are in no known state")
+    if notes.failed:
+        yield Finding(
+            what="outbox",
+            state="attention",
+            text=f"{notes.failed} notes could not be delivered",
+            remedy="the people they were for see everything by asking the bot",
+        )
+    else:
+        yield Finding(what="outbox", state="well", text=f"{notes.sent} sent, {notes.waiting} waiting, none failed")
+
+
+def _people(tx: Session) -> Iterator[Finding]:
+    lost = sa.select(sa.func.count()).select_from(Account).where(col(Account.needs_relink_at).is_not(None))
+    if count := tx.execute(lost).scalar_one():
+        yield Finding(
+            what="accounts",
+            state="attention",
+            text=f"{count} accounts refuse the hub's access",
+            remedy="their owners are told, and link them again",
+        )
+
+
+def _likes(tx: Session) -> Iterator[Finding]:
+    doubtful = (
+        sa.select(sa.func.count())
+        .select_from(Like)
+        .join(Flattr, col(Flattr.id) == col(Like.flattr_id))
+        .join(Month, col(Month.id) == col(Flattr.month))
+        .where(col(Like.doubtful), col(Month.stage).in_(("open", "review")))
+    )
+    if count := tx.execute(doubtful).scalar_one():
+        yield Finding(
+            what="likes",
+            state="note",
+            text=f"{count} likes are in doubt: like and unlike came too close together to be sure of their order",
+            remedy="the order of receipt decides; their patrons see them in `list` before anything is charged",
+        )
+
+
+def _months(tx: Session, parts: Parts) -> Iterator[Finding]:
+    now = parts.clock()
+    overdue = []
+    for month in tx.scalars(sa.select(Month).where(col(Month.stage) != "settled").order_by(col(Month.id))):
+        waits = sa.select(sa.func.min(col(Statement.next_attempt_at))).where(
+            col(Statement.month) == month.id, col(Statement.state) == "due"
+        )
+        due = {
+            "open": month_end(month.id) + parts.rules.grace,
+            "review": month.review_ends_at,
+            "closed": month.closed_at,
+            "collecting": tx.execute(waits).scalar_one() or month.closed_at,
+        }[month.stage]
+        if due is not None and now > due + _LATE:
+            overdue.append(f"{month_name(month.id)} ({month.stage} since {due:%Y-%m-%d %H:%M})")
+    if overdue:
+        yield Finding(
+            what="months",
+            state="attention",
+            text=f"overdue: {', '.join(overdue)}",
+            remedy="a running hub catches up by itself; `flattr close` does it at once",
+        )
+    else:
+        yield Finding(what="months", state="well", text="none is overdue")
+
+
+def _books(tx: Session) -> Iterator[Finding]:
+    violations = invariants.broken(tx)
+    for violation in violations:
+        yield Finding(what="books", state="broken", text=str(violation), remedy="stop closing months; `flattr check`")
+    if not violations:
+        yield Finding(what="books", state="well", text=f"clean: {len(invariants.RULES)} rules hold")
+
+
+def networks(parts: Parts) -> list[dict[str, Any]]:
+    """What there is to do for each real network, for programs."""
+    return [
+        {
+            "platform": name,
+            "on": entry.on,
+            "why": entry.why,
+            "address": entry.address or None,
+            "steps": steps(entry),
+            "secrets": [
+                {"setting": f"connectors.{name}.{each.name}", "how": each.how, "given": each.name in entry.secrets}
+                for each in entry.connector.card.secrets
+            ],
+            "lights": entry.connector.card.lights,
+        }
+        for name, entry in parts.entries.items()
+        if not entry.connector.card.pretend
+    ]
+
+
+def steps(entry: Entry) -> list[str]:
+    """What to create where, with the address filled in."""
+    address = entry.address or "(none)"
+    return [step.replace("{address}", address) for step in entry.connector.card.setup]
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """The findings as a table; what needs attention has its remedy below it."""
+    made = show.table(["", "what", "as found"])
+    for finding in findings:
+        text = escape(finding.text) + (f"\n[bold]->[/] {escape(finding.remedy)}" if finding.remedy else "")
+        made.add_row(_MARKS[finding.state], escape(finding.what), text)
+    show.console().print(made)
+
+
+def print_networks(parts: Parts, *, everything: bool) -> None:
+    """How to set up each network, for those that are configured (or all of them)."""
+    console = show.console()
+    hidden = []
+    for entry in parts.entries.values():
+        card = entry.connector.card
+        if card.pretend:
+            continue
+        if not everything and not entry.configured and parts.on:
+            hidden.append(card.title)
+            continue
+        state = "[green]on[/]" if entry.on else f"off: {escape(entry.why)}"
+        console.print(f"[bold]{escape(card.title)}[/]  {state}")
+        console.print(_instructions(entry))
+        console.print()
+    if hidden:
+        console.print(f"Off: {escape(', '.join(hidden))}. `flattr doctor --all` tells how to set them up.")
+
+
+def _instructions(entry: Entry) -> Table:
+    card = entry.connector.card
+    made = Table.grid(padding=(0, 1, 0, 2))
+    made.add_column()
+    made.add_column(overflow="fold")
+    for number, step in enumerate(steps(entry), 1):
+        made.add_row(f"{number}.", escape(step))
+    for secret in card.secrets:
+        given = "given" if secret.name in entry.secrets else "[yellow]missing[/]" if secret.required else "optional"
+        made.add_row("*", f"connectors.{card.platform}.{secret.name}: {given}. {escape(secret.how)}")
+    for light in card.lights:
+        clause = f"{escape(light.action)}: {escape(light.clause)}\n{escape(light.url)} (read {light.read_on})"
+        made.add_row(show.LIGHTS[light.colour].split()[0] + "[/]", f"{light.colour}, {clause}")
+    return made

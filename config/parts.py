@@ -1,0 +1,151 @@
+"""The parts that the hub and every command stand on: database, rules, keys, connectors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlmodel import select
+
+from bot.talk import PlatformFacts, Talk
+from config import clock as clocks
+from config import keys as key_file
+from config.clock import Clock, SandboxClock
+from config.complaints import Misconfigured, one_line
+from config.keys import Keys
+from config.money import rules_of
+from config.roster import Entry, found, muster
+from config.settings import Settings
+from connectors import registry
+from connectors.registry import Broken
+from core.database import Database, DatabaseUnavailable
+from core.mail import inbox
+from core.mail.sealing import Seal
+from core.mail.tables import InboxItem
+from core.payments.gateway import Gateway
+from core.payments.sandbox import SandboxGateway
+from core.people.tables import Decline
+from core.rules import Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is joined: everything but the running processes."""
+
+    settings: Settings
+    db: Database
+    rules: Rules
+    gateway: Gateway
+    keys: Keys = field(repr=False)
+    seal: Seal = field(repr=False)
+    entries: Mapping[str, Entry]
+    broken: tuple[Broken, ...]
+    clock: Clock
+    talk: Talk
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the pretend networks are on."""
+        return any(entry.on and entry.connector.card.pretend for entry in self.entries.values())
+
+    @property
+    def on(self) -> Mapping[str, Entry]:
+        """The connectors that are on."""
+        return {name: entry for name, entry in self.entries.items() if entry.on}
+
+    def skipping_clock(self) -> SandboxClock:
+        """The sandbox's clock; Misconfigured where time is real."""
+        if not isinstance(self.clock, SandboxClock):
+            raise Misconfigured("time can be skipped in the sandbox only; this hub's books are about real time")
+        return self.clock
+
+    def close(self) -> None:
+        """Close the database."""
+        self.db.dispose()
+
+
+def assemble(settings: Settings, *, clock: Clock | None = None) -> Parts:
+    """Open the database (migrated to head) and make the parts; Misconfigured, DatabaseUnavailable.
+
+    ``clock`` replaces the real or skipping one, for tests and the demo.
+    """
+    connectors, broken = found()
+    rules_of(settings.money, pseudonym_key=b"")  # what is wrong in the settings is said before anything is made
+    muster(settings, connectors, key_file.fresh())
+    db = _open(settings)
+    try:
+        keys = key_file.load(settings.hub.data_dir, settings.keys, is_used=lambda: _is_used(db))
+        entries = muster(settings, connectors, keys)
+        rules = rules_of(settings.money, pseudonym_key=keys.pseudonym)
+        gateway = SandboxGateway(db)
+        sandbox = any(entry.on and entry.connector.card.pretend for entry in entries.values())
+        return Parts(
+            settings=settings,
+            db=db,
+            rules=rules,
+            gateway=gateway,
+            keys=keys,
+            seal=Seal(keys.sealing),
+            entries=entries,
+            broken=broken,
+            clock=clock or clocks.choose(settings.hub.data_dir, sandbox=sandbox),
+            talk=_talk(rules, gateway, entries),
+        )
+    except BaseException:
+        db.dispose()
+        raise
+
+
+def with_database(parts: Parts, db: Database) -> Parts:
+    """The same parts over another database, its pretend processor included (for rehearsals)."""
+    gateway = SandboxGateway(db)
+    return dataclasses.replace(parts, db=db, gateway=gateway, talk=dataclasses.replace(parts.talk, gateway=gateway))
+
+
+def _talk(rules: Rules, gateway: Gateway, entries: Mapping[str, Entry]) -> Talk:
+    on = {name: entry.connector for name, entry in entries.items() if entry.on}
+    return Talk(
+        rules=rules,
+        gateway=gateway,
+        platforms={
+            name: PlatformFacts(
+                title=connector.card.title,
+                speaks="messages" in connector.card.abilities,
+                linking="linking" in connector.card.abilities,
+            )
+            for name, connector in on.items()
+        },
+        resolve=lambda url: registry.resolve(on, url),
+    )
+
+
+def _open(settings: Settings) -> Database:
+    try:
+        db = Database(settings.hub.database_url)
+    except sa.exc.ArgumentError:
+        raise Misconfigured(
+            "hub.database is not a database's address; write it like sqlite:///var/hub.db or"
+            " postgresql://user:password@host/name"
+        ) from None
+    try:
+        db.migrate()
+        with db.transaction() as tx:
+            inbox.probe(tx, "the start", clocks.real())  # a file that may only be read is opened without a word
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+        db.dispose()
+        reason = one_line(str(error.orig or error))
+        shown = db.url.render_as_string(hide_password=True)
+        raise DatabaseUnavailable(
+            f"cannot write the database {shown}: {reason}; let the hub's user write it, or set hub.database"
+        ) from None
+    except DatabaseUnavailable:
+        db.dispose()
+        raise
+    return db
+
+
+def _is_used(db: Database) -> bool:
+    with db.reading() as tx:
+        return any(tx.exec(select(table).limit(1)).first() is not None for table in (InboxItem, Decline))

@@ -1,0 +1,213 @@
+"""What a connector is: the values it works on, the card of facts it carries, the protocols it may fulfil.
+
+Verification and translation are pure functions of bytes: no I/O, no clock, no database. Whatever is wrong with
+a delivery is said by `Rejected` (before it is stored) or `Unreadable` (after), never by another exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from core.events import AccountRef, Event, ThingRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One HTTP request as received: body bytes untouched, header names in lower case.
+
+    Of a header that came more than once all values are kept; connectors read headers through `header`.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    body: bytes = b""
+    received_at: datetime
+
+    def header(self, name: str) -> str:
+        """The one value of a header; Rejected if it is missing or came twice."""
+        values = self.headers.get(name, ())
+        if len(values) != 1:
+            raise Rejected(f"{name} came {len(values)} times, not once" if values else f"{name} is missing")
+        return values[0]
+
+
+class Rejected(Exception):
+    """The delivery is not the platform's (or not fit to be believed): 401, nothing is stored."""
+
+
+class Unreadable(Exception):
+    """The delivery is genuine but cannot be translated: it becomes a dead letter, replayable after a fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a platform wants to read at once (a challenge's echo); never stored."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+Secrets = Mapping[str, tuple[bytes, ...]]
+"""The connector's secrets by name; several values may be valid at once, while one is rotated."""
+
+Colour = Literal["green", "amber", "red"]
+
+Ability = Literal["likes", "unlikes", "messages", "linking", "resolves", "current"]
+"""likes and unlikes arrive; messages: people can talk to the bot; linking: by OAuth; resolves: a URL to its
+thing; current: can say whether a like stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """What a platform's terms say about one action, in our own words."""
+
+    action: str
+    colour: Colour
+    clause: str
+    url: str
+    read_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A setting that the connector cannot work without; ``how`` tells an operator where to get it."""
+
+    name: str
+    how: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The facts about a connector, from which `flattr connectors`, doctor and the README's table are made."""
+
+    platform: str
+    title: str
+    route: Literal["webhook", "stream", "poll"]
+    abilities: frozenset[Ability]
+    what_counts: str
+    creator: str
+    secrets: tuple[Secret, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Optional settings beside the secrets: name to what it does."""
+    hosts: tuple[str, ...] = ()
+    largest_body: int = 1_048_576
+    """Bytes; a larger delivery is refused before it is read."""
+    success_status: int = 202
+    """What the platform wants to hear for a new delivery."""
+    retries: str = ""
+    """What the platform does when the hub was away."""
+    ids_signed: bool = False
+    knows_like_time: bool = False
+    has_order: bool = False
+    setup: tuple[str, ...] = ()
+    """What an operator has to create where, step by step; {address} is the address to register."""
+    lights: tuple[Light, ...] = ()
+    documentation: str = ""
+    pretend: bool = False
+    """A network that is not real."""
+
+    @property
+    def light(self) -> Colour:
+        """The worst of its lights."""
+        colours = {light.colour for light in self.lights}
+        return "red" if "red" in colours else "amber" if "amber" in colours else "green"
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """All that every connector has."""
+
+    @property
+    def card(self) -> Card:
+        """The facts about it."""
+
+
+@runtime_checkable
+class WebhookConnector(Connector, Protocol):
+    """A platform that calls the hub."""
+
+    def challenge(self, delivery: Delivery, secrets: Secrets) -> Answer | None:
+        """The answer to a platform's question whether the hub is there; None: it is an ordinary delivery.
+
+        Raises Rejected for a question that is not the platform's.
+        """
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> str:
+        """The key that makes two deliveries the same, made of signed content only; or Rejected."""
+
+    def translate(self, delivery: Delivery) -> Sequence[Event]:
+        """What a verified delivery says; empty for what the hub does not need; Unreadable if it cannot be read."""
+
+
+@runtime_checkable
+class ResolvingConnector(Connector, Protocol):
+    """A platform whose URLs can be understood without asking it."""
+
+    def resolve(self, url: str) -> tuple[ThingRef, AccountRef | None] | None:
+        """The thing (and its author, where the URL tells) that a URL names; None: not one of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A choice under a message: pressing it is the same as sending ``text``."""
+
+    label: str
+    text: str
+
+
+@runtime_checkable
+class Mouth(Protocol):
+    """A way to say something to an account on one platform."""
+
+    @property
+    def platform(self) -> str:
+        """Whose accounts it reaches."""
+
+    @property
+    def limit(self) -> int:
+        """The longest message, in characters; longer ones are split before they get here."""
+
+    @property
+    def remembers_keys(self) -> bool:
+        """Whether a message sent again under the same key is shown once, so that a lost answer may be retried."""
+
+    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+        """Send one message; Unheard if that failed."""
+
+
+class Unheard(Exception):
+    """A message did not arrive. ``final``: trying again is useless (the account cannot be written to).
+
+    ``retry_after`` in seconds, where the platform says so.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.final = final
+        self.retry_after = retry_after
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """A JSON object from a genuine body; Unreadable for anything else, however hostile.
+
+    Not UTF-8, not JSON, NaN, a number of 5,000 digits, 100,000 open braces: all the same to the caller.
+    """
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not readable as JSON: {type(error).__name__}") from None
+    if not isinstance(value, dict):
+        raise Unreadable("the JSON is not an object")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

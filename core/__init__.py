@@ -1,0 +1,1 @@
+"""What is true: events, people, flattrs, budgets, months and the ledger. Synchronous, knows nobody."""

@@ -1,0 +1,124 @@
+"""The books check themselves: queries that must return nothing (money.md, "The ledger")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A rule that does not hold, and the rows that show it (at most ten)."""
+
+    rule: str
+    rows: tuple[tuple[object, ...], ...]
+
+    def __str__(self) -> str:
+        return f"{self.rule}: " + "; ".join(", ".join(map(str, row)) for row in self.rows)
+
+
+RULES: dict[str, str] = {
+    "every patron's clearing account returns to zero": """
+        select (account - 2) / 8, sum(micros)
+          from (select credit as account, amount_micros as micros from posting where credit % 8 = 2
+                union all select debit, -amount_micros from posting where debit % 8 = 2) movements
+         group by account having sum(micros) <> 0""",
+    "nobody is charged more than their budget": """
+        select id, patron_id, month, charge_micros, budget_micros from statement where charge_micros > budget_micros""",
+    "a patron's charges of a month, all together, stay within the budget of that month": """
+        select s.patron_id, s.month, sum(p.amount_micros), max(s.budget_micros)
+          from statement s join posting p on p.kind = 'charge' and p.source = 'statement:' || s.id
+         group by s.patron_id, s.month having sum(p.amount_micros) > max(s.budget_micros)""",
+    "cost + fee + shares = charge": """
+        select s.id, s.charge_micros, s.cost_micros, s.fee_micros, sum(coalesce(h.micros, 0)), count(h.flattr_id)
+          from statement s left join share h on h.statement_id = s.id
+         where s.state in ('due', 'collected', 'lapsed')
+         group by s.id, s.charge_micros, s.cost_micros, s.fee_micros, s.flattrs
+        having s.charge_micros <> s.cost_micros + s.fee_micros + sum(coalesce(h.micros, 0))
+            or count(h.flattr_id) <> s.flattrs""",
+    "every share is the statement's share, or one micro more": """
+        select h.flattr_id, h.micros, s.share_micros from share h join statement s on s.id = h.statement_id
+         where h.micros not in (s.share_micros, s.share_micros + 1)""",
+    "the fee is at most the configured part of the charge, and nothing is shared of a void statement": """
+        select s.id, s.charge_micros from statement s
+         where s.charge_micros < 0 or s.fee_micros < 0 or s.cost_micros < 0
+            or (s.state = 'void' and exists (select 1 from posting p
+                 where p.kind = 'charge' and p.source = 'statement:' || s.id))""",
+    "what is collected is posted, and only that": """
+        select s.id, s.state, s.charge_micros, p.amount_micros
+          from statement s left join posting p on p.kind = 'charge' and p.source = 'statement:' || s.id
+         where (s.state = 'collected') <> (p.id is not null) or p.amount_micros <> s.charge_micros""",
+    "every share of a collected statement is posted to its creator, and no other": """
+        select h.flattr_id, h.creator_id, h.micros, s.state, p.amount_micros
+          from share h join statement s on s.id = h.statement_id
+          left join posting p on p.kind = 'share' and p.source = 'flattr:' || h.flattr_id
+         where (s.state = 'collected' and h.micros > 0) <> (p.id is not null)
+            or p.amount_micros <> h.micros or p.credit <> 8 * h.creator_id + 3
+            or p.debit <> 8 * s.patron_id + 2""",
+    "a share belongs to a flattr of its statement's patron and month, and to the creator who was payable for it": """
+        select h.flattr_id, h.statement_id, h.creator_id
+          from share h
+          left join statement s on s.id = h.statement_id
+          left join flattr f on f.id = h.flattr_id and f.patron_id = s.patron_id and f.month = s.month
+          left join payable p on p.month = f.month and p.account_id = f.author_id and p.creator_id = h.creator_id
+         where p.account_id is null""",
+    "no share is posted that was not fixed at closing": """
+        select p.source from posting p
+         where p.kind = 'share'
+           and (select count(*) from share) < (select count(*) from posting q where q.kind = 'share')""",
+    "a statement is collected at most once": """
+        select statement_id, count(*) from charge where state = 'collected'
+         group by statement_id having count(*) > 1""",
+    "a due is negative only after an opposite": """
+        select (account - 3) / 8, sum(micros)
+          from (select credit as account, amount_micros as micros from posting where credit % 8 = 3
+                union all select debit, -amount_micros from posting where debit % 8 = 3) movements
+         group by account
+        having sum(micros) < 0
+           and not exists (select 1 from posting p where p.kind = 'share_back' and p.debit = account)""",
+    "no more is paid out than was collected": """
+        select collected, paid from
+          (select (select coalesce(sum(amount_micros), 0) from posting where kind = 'charge') as collected,
+                  (select coalesce(sum(amount_micros), 0) from posting where kind = 'sent') as paid) sums
+         where paid > collected""",
+    "each payout is reserved in full, and sent at most once": """
+        select y.id, y.state, y.amount_micros, t.amount_micros
+          from payout y left join posting t on t.kind = 'sent' and t.source = 'payout:' || y.id
+         where (y.state = 'sent') <> (t.id is not null) or t.amount_micros <> y.amount_micros""",
+    "transit holds just the payouts under way": """
+        select held, asked from
+          (select (select coalesce(sum(amount_micros), 0) from posting where credit = 4)
+                - (select coalesce(sum(amount_micros), 0) from posting where debit = 4) as held,
+                  (select coalesce(sum(amount_micros), 0) from payout where state = 'asked') as asked) sums
+         where held <> asked""",
+    "a flattr of an open month stands while a counting like does": """
+        select f.id, f.month, f.standing
+          from flattr f join month m on m.id = f.month
+         where m.stage in ('open', 'review') and f.origin <> 'subscription' and f.moved_to_id is null
+           and f.standing <> exists (select 1 from likes l
+                where l.flattr_id = f.id and l.standing and l.uncounted is null)""",
+    "a like that counts, counts for its own patron's flattr": """
+        select l.id, l.flattr_id from likes l join flattr f on f.id = l.flattr_id where f.thing_id <> l.thing_id""",
+    "nobody is paid for what they flattred themselves": """
+        select h.flattr_id, h.creator_id from share h join statement s on s.id = h.statement_id
+         where h.creator_id = s.patron_id""",
+    "a pending flattr that moved is not paid where it came from": """
+        select f.id, f.moved_to_id from flattr f join share h on h.flattr_id = f.id where f.moved_to_id is not null""",
+    "a settled month has nothing left to collect": """
+        select m.id, s.id, s.state from month m join statement s on s.month = m.id
+         where (m.stage = 'settled' and s.state in ('review', 'due')) or (m.stage = 'open')
+            or (m.stage in ('closed', 'collecting') and s.state = 'review')""",
+}
+"""What must be true, and the query whose rows are the exceptions."""
+
+
+def broken(tx: Session) -> list[Violation]:
+    """The rules that do not hold; empty for clean books."""
+    found = []
+    for rule, query in RULES.items():
+        rows = tx.execute(sa.text(query)).fetchmany(10)
+        if rows:
+            found.append(Violation(rule=rule, rows=tuple(tuple(row) for row in rows)))
+    return found

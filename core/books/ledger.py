@@ -1,0 +1,101 @@
+"""The double-entry ledger: what its accounts are called, how a movement is posted, what an account holds.
+
+A ledger account is a number, 8 * person + kind (person 0 for the hub's own accounts), so that closing a month for
+a million flattrs needs no look-up. Nothing posted is ever edited; what has to be undone is posted the other way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from core.books.tables import Posting
+from core.database import insert_once, to_micros
+
+KINDS = {1: "stripe", 2: "patron", 3: "creator", 4: "transit", 5: "income", 6: "cost", 7: "loss"}
+"""stripe: money at the processor, whichever it is; patron: a clearing account that returns to zero; creator: what
+the hub owes; transit: payouts under way; income: the hub's fee; cost: card costs borne by patrons; loss: the rest."""
+
+STRIPE, TRANSIT, INCOME, COST, LOSS = 1, 4, 5, 6, 7
+
+
+def patron(person_id: int) -> int:
+    """The clearing account of a patron."""
+    return 8 * person_id + 2
+
+
+def creator(person_id: int) -> int:
+    """What the hub owes a creator."""
+    return 8 * person_id + 3
+
+
+def describe(account: int) -> str:
+    """An account's name for people: ``creator:5``, ``income``."""
+    person, kind = divmod(account, 8)
+    name = KINDS[kind]
+    return f"{name}:{person}" if person else name
+
+
+def post(tx: Session, *, kind: str, source: str, debit: int, credit: int, amount_micros: int, at: datetime) -> bool:
+    """Post one movement, once for ever per (kind, source); False if it was posted before. Nothing moves for 0."""
+    if amount_micros == 0:
+        return False
+    values: dict[str, Any] = {
+        "at": at, "kind": kind, "source": source,
+        "debit": debit, "credit": credit, "amount_micros": amount_micros,
+    }  # fmt: skip
+    return insert_once(tx, Posting, values)
+
+
+def owed(tx: Session, account: int) -> int:
+    """Credits less debits, in micros: what the hub owes a creator, has earned as income, holds in transit."""
+    amount = col(Posting.amount_micros)
+    credits_, debits = (
+        tx.execute(
+            sa.select(sa.func.coalesce(sa.func.sum(amount), 0)).where(side == account, *_indexed(side, account))
+        ).scalar_one()
+        for side in (col(Posting.credit), col(Posting.debit))
+    )
+    return int(credits_) - int(debits)
+
+
+def _indexed(side: Any, account: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """The indexes' own condition, said again so that they are used."""
+    return () if account % 8 == 2 else (side % 8 != sa.literal_column("2"),)
+
+
+def balances(tx: Session) -> dict[int, int]:
+    """Every account's credits less debits, in micros; they sum to zero."""
+    rows = tx.execute(
+        sa.text(
+            "select account, sum(micros) from ("
+            " select credit as account, amount_micros as micros from posting"
+            " union all select debit, -amount_micros from posting) movements group by account"
+        )
+    )
+    return {account: int(micros) for account, micros in rows}
+
+
+_COLLECTED = """
+with paid as (
+  select * from statement s
+   where s.id between :first and :last and s.state = 'collected'
+     and not exists (select 1 from posting p where p.kind = 'charge' and p.source = 'statement:' || s.id))
+insert into posting (at, kind, source, debit, credit, amount_micros)
+select :at, 'charge', 'statement:' || id, 1, 8 * patron_id + 2, charge_micros from paid where charge_micros > 0
+union all
+select :at, 'cost', 'statement:' || id, 8 * patron_id + 2, 6, cost_micros from paid where cost_micros > 0
+union all
+select :at, 'fee', 'statement:' || id, 8 * patron_id + 2, 5, fee_micros from paid where fee_micros > 0
+union all
+select :at, 'share', 'flattr:' || h.flattr_id, 8 * s.patron_id + 2, 8 * h.creator_id + 3, h.micros
+  from paid s join share h on h.statement_id = s.id where h.micros > 0
+"""
+
+
+def post_collected(tx: Session, first: int, last: int, at: datetime) -> None:
+    """Post the charge, cost, fee and shares of the collected statements in a range of ids that are not posted yet."""
+    tx.execute(sa.text(_COLLECTED), {"first": first, "last": last, "at": to_micros(at)})

@@ -1,0 +1,186 @@
+"""Statements: what a patron's closed month cost and where it went, and what a creator has earned.
+
+Both sides see the same receipt and the same amount for the same flattr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from core.books import ledger
+from core.months import payouts, worth
+from core.months.tables import Statement
+from core.periods import month_name, month_of
+from core.rules import Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareLine:
+    """One flattr's share."""
+
+    receipt: str
+    flattr_id: int
+    url: str
+    title: str | None
+    creator: str
+    creator_id: int
+    micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatronStatement:
+    """One patron's month, after it was closed; amounts in micros, shares + cost + fee = charge <= budget."""
+
+    id: int
+    month: int
+    state: str
+    budget_micros: int
+    charge_micros: int
+    cost_micros: int
+    fee_micros: int
+    shares: tuple[ShareLine, ...]
+    pending: tuple[worth.Line, ...]
+    """What could not be paid because its creator had not joined; it cost nothing."""
+    next_attempt_at: datetime | None
+    attempts: int
+    collected_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarnedMonth:
+    """What one month brought a creator: what was split for them, and what of it was collected."""
+
+    month: int
+    flattrs: int
+    gross_micros: int
+    collected_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earnings:
+    """A creator's side; amounts in micros."""
+
+    due_micros: int
+    waiting_micros: int
+    """Of what is due: money of patrons' first two months, which waits one payout run longer."""
+    paid_micros: int
+    months: tuple[EarnedMonth, ...]
+    open_flattrs: int
+    """Flattrs of others that stand in the open month for this creator's accounts."""
+    patrons: int
+    """By how many distinct patrons."""
+    next_run: datetime
+
+
+def receipt(month: int, flattr_id: int) -> str:
+    """The receipt of a flattr, the same for patron and creator: ``2026-11-77``."""
+    return f"{month_name(month)}-{flattr_id}"
+
+
+_SHARES = """
+select h.flattr_id, t.url, t.title, a.handle, a.account_id, h.creator_id, h.micros
+  from share h
+  join flattr f on f.id = h.flattr_id
+  join thing t on t.id = f.thing_id
+  left join account a on a.id = f.author_id
+ where h.statement_id = :statement order by h.flattr_id
+"""
+
+_EARNED = """
+select s.month, count(*), sum(h.micros), sum(case when s.state = 'collected' then h.micros else 0 end)
+  from payable p
+  join flattr f on f.author_id = p.account_id and f.month = p.month
+  join share h on h.flattr_id = f.id
+  join statement s on s.id = h.statement_id
+ where p.creator_id in :people group by s.month order by s.month desc
+"""
+
+_EARLY = """
+select coalesce(sum(h.micros), 0)
+  from payable p
+  join flattr f on f.author_id = p.account_id and f.month = p.month
+  join share h on h.flattr_id = f.id
+  join statement s on s.id = h.statement_id
+ where p.creator_id in :people and s.early and s.state = 'collected'
+   and s.collected_at > coalesce((select max(r.started_at) from payout_run r), -1)
+"""
+
+_OPEN = """
+select count(*), count(distinct f.patron_id)
+  from flattr f join account a on a.id = f.author_id
+ where f.month = :month and a.person_id in :people and f.patron_id not in :people
+   and f.standing and f.struck_at is null and f.voided is null and f.moved_to_id is null
+"""
+
+
+def patron_statement(tx: Session, rules: Rules, person_id: int, month: int, at: datetime) -> PatronStatement | None:
+    """A patron's statement of a month; None while it is not closed, or if there is none."""
+    row = tx.exec(select(Statement).where(Statement.patron_id == person_id, Statement.month == month)).one_or_none()
+    if row is None or row.state == "review":
+        return None
+    assert row.id is not None
+    shares = tx.execute(sa.text(_SHARES), {"statement": row.id}).all()
+    return PatronStatement(
+        id=row.id,
+        month=month,
+        state=row.state,
+        budget_micros=row.budget_micros,
+        charge_micros=row.charge_micros,
+        cost_micros=row.cost_micros,
+        fee_micros=row.fee_micros,
+        shares=tuple(
+            ShareLine(
+                receipt=receipt(month, flattr_id), flattr_id=flattr_id, url=url, title=title,
+                creator=handle or account_id or "", creator_id=creator_id, micros=micros,
+            )
+            for flattr_id, url, title, handle, account_id, creator_id, micros in shares
+        ),
+        pending=tuple(
+            line for line in worth.lines(tx, rules, person_id, month, at) if line.state == "pending"
+        ),
+        next_attempt_at=row.next_attempt_at,
+        attempts=row.attempts,
+        collected_at=row.collected_at,
+    )  # fmt: skip
+
+
+def statement_months(tx: Session, person_id: int) -> list[int]:
+    """The months of which a patron has a closed statement, the latest first."""
+    query = (
+        sa.select(col(Statement.month))
+        .where(col(Statement.patron_id) == person_id, col(Statement.state) != "review")
+        .order_by(col(Statement.month).desc())
+    )
+    return list(tx.execute(query).scalars())
+
+
+def earnings(tx: Session, rules: Rules, person_id: int, at: datetime) -> Earnings:
+    """What a creator has earned, is owed and was paid, with every person that was merged into them."""
+    merged = tx.execute(sa.text("select id from person where merged_into_id = :id"), {"id": person_id})
+    people = [person_id, *merged.scalars()]
+    among: sa.BindParameter[Any] = sa.bindparam("people", expanding=True)
+    earned = tx.execute(sa.text(_EARNED).bindparams(among), {"people": people}).all()
+    early = tx.execute(sa.text(_EARLY).bindparams(among), {"people": people}).scalar_one()
+    flattrs, patrons = tx.execute(sa.text(_OPEN).bindparams(among), {"people": people, "month": month_of(at)}).one()
+    due = sum(ledger.owed(tx, ledger.creator(each)) for each in people)
+    paid = tx.execute(
+        sa.text("select coalesce(sum(amount_micros), 0) from payout where creator_id in :people and state = 'sent'")
+        .bindparams(among), {"people": people},
+    ).scalar_one()  # fmt: skip
+    return Earnings(
+        due_micros=due,
+        waiting_micros=min(int(early), max(0, due)),
+        paid_micros=int(paid),
+        months=tuple(
+            EarnedMonth(month=month, flattrs=count, gross_micros=int(gross), collected_micros=int(collected))
+            for month, count, gross, collected in earned
+        ),
+        open_flattrs=flattrs,
+        patrons=patrons,
+        next_run=payouts.next_run(tx, rules, at),
+    )

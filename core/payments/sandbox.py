@@ -1,0 +1,71 @@
+"""The pretend payment processor: no account anywhere, no real money, but the manners of a real one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.database import Database
+from core.payments.gateway import CardOffer, ChargeRequest, Done, Outcome, Refused, TransferRequest, Unknown
+from core.payments.tables import SandboxMovement
+
+CARDS = (
+    CardOffer(brand="Pretend", last4="4242", reference="pretend-4242", about="always pays"),
+    CardOffer(brand="Pretend", last4="0002", reference="pretend-0002", about="is always declined"),
+    CardOffer(brand="Pretend", last4="0069", reference="pretend-0069", about="has expired: declined for good"),
+    CardOffer(brand="Pretend", last4="0119", reference="pretend-0119", about="pays, but its first answer gets lost"),
+)
+
+_REFUSALS = {
+    "pretend-0002": Refused("the card was declined"),
+    "pretend-0069": Refused("the card has expired", final=True),
+}
+
+
+class SandboxGateway:
+    """Answers from a table of its own, in transactions of its own, as a processor in another house would."""
+
+    name = "sandbox"
+    pretend = True
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def cards(self) -> tuple[CardOffer, ...]:
+        """The pretend cards, each with what it does."""
+        return CARDS
+
+    def can_pay(self, creator_id: int) -> bool:
+        """Pretend creators need no bank."""
+        return True
+
+    def charge(self, request: ChargeRequest, at: datetime) -> Outcome:
+        """As the card's last digits say; the one that loses its answer has taken the money all the same."""
+        if request.card_reference is None:
+            return Refused("there is no card")
+        if refusal := _REFUSALS.get(request.card_reference):
+            return refusal
+        with self._database.transaction() as tx:
+            first = self._remember(tx, request.key, "charge", request.amount_minor, request.currency, at)
+        if first and request.card_reference == "pretend-0119":
+            return Unknown("the answer got lost")
+        return Done(f"pretend-{request.key}")
+
+    def transfer(self, request: TransferRequest, at: datetime) -> Outcome:
+        """Always arrives."""
+        with self._database.transaction() as tx:
+            self._remember(tx, request.key, "transfer", request.amount_minor, request.currency, at)
+        return Done(f"pretend-{request.key}")
+
+    @staticmethod
+    def _remember(tx: Session, key: str, kind: str, amount_minor: int, currency: str, at: datetime) -> bool:
+        known = tx.get(SandboxMovement, key)
+        if known is None:
+            tx.add(
+                SandboxMovement(key=key, kind=kind, amount_minor=amount_minor, currency=currency, outcome="done", at=at)
+            )
+            return True
+        if (known.amount_minor, known.currency) != (amount_minor, currency):
+            raise ValueError(f"the key {key} was used before with another amount; keys belong to one request")
+        return False

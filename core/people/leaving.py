@@ -1,0 +1,156 @@
+"""Leaving the hub: everything that was not charged ends at once, what is owed is still paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from core.books import ledger
+from core.months.tables import Month, Statement
+from core.people import codes, persons
+from core.people.exporting import export
+from core.people.tables import Budget, Ignore, Pause, Person, Skip, Subscription
+from core.rules import Rules
+from core.tables import Flattr, Like
+
+__all__ = ["Left", "export", "finish", "stop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What leaving ended."""
+
+    withdrawn: int
+    """Flattrs of months that were open or under review."""
+    statements: int
+    """Statements that will not be charged any more."""
+    resolving: int
+    """Charges whose outcome the processor has not told yet; they end as it says, and nothing is tried again."""
+    subscriptions: int
+    accounts: int
+    dues_micros: int
+    """What is owed to this person as a creator; it is paid out with the next run, whatever its size."""
+
+
+# The like stays known, so that a listing which names it again later is not taken for a new one.
+_FORGET = """
+update likes set flattr_id = null, uncounted = 'left' where flattr_id in (
+ select f.id from flattr f join month m on m.id = f.month
+  where f.patron_id in :people and m.stage in ('open', 'review'))
+"""
+
+_WITHDRAW = """
+update flattr set standing = false where standing and patron_id in :people
+   and month in (select m.id from month m where m.stage in ('open', 'review'))
+"""
+
+_VOID = """
+update flattr set voided = 'left' where patron_id in :people and voided is null and moved_to_id is null
+   and month in (select m.id from month m where m.stage not in ('open', 'review'))
+   and not exists (select 1 from share h where h.flattr_id = flattr.id)
+"""
+
+_FORGET_CARDS = """
+delete from card
+ where exists (select 1 from person p where p.id = card.person_id and p.left_at is not null)
+   and not exists (select 1 from statement s
+                    where s.patron_id = card.person_id and s.state in ('review', 'due'))
+"""
+
+
+def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
+    """Let a person leave; again: nothing more happens.
+
+    The open month's flattrs are withdrawn, as are those of a month under review; subscriptions, budgets and
+    preferences go; the accounts are nobody's. A charge with an unknown outcome is resolved first (`finish`).
+    """
+    person = persons.locked(tx, person_id)
+    people = persons.merged_ids(tx, persons.key(person))
+    dues = sum(ledger.owed(tx, ledger.creator(each)) for each in people)
+    if person.left_at is not None:
+        return Left(
+            withdrawn=0,
+            statements=0,
+            resolving=_under_way(tx, people),
+            subscriptions=0,
+            accounts=0,
+            dues_micros=dues,
+        )
+    months = select(Month.id).where(col(Month.stage).in_(("open", "review"))).with_for_update(read=True)
+    tx.exec(months).all()  # held, so that no month changes its stage meanwhile
+    tx.flush()
+    _run(tx, _FORGET, people)
+    withdrawn = _run(tx, _WITHDRAW, people)
+    _run(tx, _VOID, people)
+    ended = tx.exec(select(Subscription).where(col(Subscription.person_id).in_(people))).all()
+    for table in (Subscription, Budget, Pause, Ignore, Skip):
+        tx.exec(sa.delete(table).where(col(table.person_id).in_(people)).execution_options(synchronize_session="fetch"))
+    accounts = persons.accounts_of(tx, persons.key(person))
+    for account in accounts:
+        codes.cancel(tx, account)
+        persons.detach(account)
+    for each in people:
+        tx.get_one(Person, each).left_at = at
+    person.cap_per_flattr_micros = person.cap_per_creator_micros = None
+    person.bears_cost = False
+    tx.flush()
+    ended_statements = finish(tx, people)
+    for row in list(tx.identity_map.values()):  # what this transaction has read before is out of date
+        if isinstance(row, Flattr | Like):
+            tx.expire(row)
+    return Left(
+        withdrawn=withdrawn,
+        statements=ended_statements,
+        resolving=_under_way(tx, people),
+        subscriptions=len(ended),
+        accounts=len(accounts),
+        dues_micros=dues,
+    )
+
+
+def finish(tx: Session, people: list[int] | None = None) -> int:
+    """End the statements of those who left and forget their cards; how many statements ended. Safe to repeat.
+
+    A statement whose charge has an unknown outcome stays until that is known, and the card with it: asking again
+    needs both. To be called before charges are tried, so that a refusal is not followed by another try.
+    """
+    gone = select(Person.id).where(col(Person.left_at).is_not(None))
+    if people is not None:
+        gone = gone.where(col(Person.id).in_(people))
+    open_statements = (
+        select(Statement)
+        .where(col(Statement.patron_id).in_(gone), col(Statement.state).in_(("review", "due")))
+        .order_by(col(Statement.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    rows = tx.exec(open_statements).all()  # locked first: a charge that is being asked for is then visible
+    asked = set(
+        tx.execute(
+            sa.text("select statement_id from charge where state = 'asked' and statement_id in :ids").bindparams(
+                sa.bindparam("ids", expanding=True)
+            ),
+            {"ids": [row.id for row in rows]},
+        ).scalars()
+    )
+    ended = [row for row in rows if row.id not in asked]
+    for row in ended:
+        row.state, row.next_attempt_at = "void", None
+    tx.flush()
+    tx.execute(sa.text(_FORGET_CARDS))
+    return len(ended)
+
+
+def _under_way(tx: Session, people: list[int]) -> int:
+    query = select(Statement.id).where(
+        col(Statement.patron_id).in_(people), col(Statement.state).in_(("review", "due"))
+    )
+    return len(tx.exec(query).all())
+
+
+def _run(tx: Session, statement: str, people: list[int]) -> int:
+    bound = sa.text(statement).bindparams(sa.bindparam("people", expanding=True))
+    return tx.connection().execute(bound, {"people": people}).rowcount

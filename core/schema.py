@@ -1,0 +1,19 @@
+"""Every table of the hub in one place, for migrations and for tests that look at all of them."""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+from core import tables
+from core.books import tables as books
+from core.mail import tables as mail
+from core.months import tables as months
+from core.payments import tables as payments
+from core.people import tables as people
+
+__all__ = ["metadata"]
+
+ROOMS = (tables, people, months, books, mail, payments)
+"""Importing a room's tables is what makes them known."""
+
+metadata = SQLModel.metadata

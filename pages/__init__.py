@@ -1,0 +1,1 @@
+"""What people look at: server-rendered pages, first of all the pretend networks."""

@@ -1,0 +1,51 @@
+"""The sandbox may skip time; real books may not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from config import clock
+from config.clock import SandboxClock
+from config.complaints import Misconfigured
+
+NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
+
+
+def _clock(tmp_path: Path) -> SandboxClock:
+    return SandboxClock(tmp_path / "clock.json", source=lambda: NOW)
+
+
+def test_a_jump_outlives_the_process(tmp_path: Path) -> None:
+    _clock(tmp_path).jump_to(NOW + timedelta(days=20))
+    assert _clock(tmp_path)() == NOW + timedelta(days=20)
+
+
+def test_a_jump_is_seen_by_another_process_at_once(tmp_path: Path) -> None:
+    one, other = _clock(tmp_path), _clock(tmp_path)
+    assert other() == NOW
+    one.jump_to(NOW + timedelta(days=1))
+    assert other() == one() == NOW + timedelta(days=1)
+    other.jump_to(NOW + timedelta(days=2))
+    assert one() == NOW + timedelta(days=2)
+
+
+def test_time_never_runs_backwards(tmp_path: Path) -> None:
+    skipping = _clock(tmp_path)
+    skipping.jump_to(NOW + timedelta(days=5))
+    skipping.jump_to(NOW)
+    assert skipping() == NOW + timedelta(days=5)
+
+
+def test_skipped_time_does_not_get_into_real_books(tmp_path: Path) -> None:
+    _clock(tmp_path).jump_to(NOW + timedelta(days=5))
+    assert isinstance(clock.choose(tmp_path, sandbox=True), SandboxClock)
+    with pytest.raises(Misconfigured, match=r"use a fresh hub.data_dir and database"):
+        clock.choose(tmp_path, sandbox=False)
+
+
+def test_without_the_sandbox_time_is_real(tmp_path: Path) -> None:
+    assert clock.choose(tmp_path, sandbox=False) is clock.real
+    assert clock.real().tzinfo is UTC

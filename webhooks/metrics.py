@@ -1,0 +1,68 @@
+"""The hub's figures for Prometheus, in a registry of their own."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from core.database import Database
+from core.mail import inbox, outbox
+
+
+class Metrics:
+    """Counters that the running parts raise, and gauges that are read from the database when asked for."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.deliveries = Counter(
+            "flattr_deliveries",
+            "Deliveries by platform and outcome",
+            ("platform", "outcome"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "flattr_delivery_seconds",
+            "Time from a delivery's arrival to its answer",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+            registry=self.registry,
+        )
+        self.batch = Histogram(
+            "flattr_inbox_batch",
+            "Deliveries that shared one commit",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "flattr_events",
+            "Events recorded, by platform and what became of them",
+            ("platform", "result"),
+            registry=self.registry,
+        )
+        self.dead_letters = Counter(
+            "flattr_dead_letters",
+            "Deliveries that could not be translated or recorded",
+            ("platform",),
+            registry=self.registry,
+        )
+        self.lag = Gauge(
+            "flattr_inbox_lag_seconds",
+            "How long the delivery handled last had waited",
+            registry=self.registry,
+        )
+        self.inbox = Gauge("flattr_inbox", "Deliveries in the inbox by state", ("state",), registry=self.registry)
+        self.unaccounted = Gauge(
+            "flattr_inbox_unaccounted",
+            "Deliveries stored that are neither waiting, done nor dead; anything but 0 is a bug",
+            registry=self.registry,
+        )
+        self.outbox = Gauge("flattr_outbox", "Notes in the outbox by state", ("state",), registry=self.registry)
+
+    def measure(self, db: Database) -> bytes:
+        """All figures in Prometheus' text format, with the gauges read now; it asks the database."""
+        with db.reading() as tx:
+            letters, notes = inbox.counts(tx), outbox.counts(tx)
+        for state in ("waiting", "done", "dead"):
+            self.inbox.labels(state).set(getattr(letters, state))
+        self.unaccounted.set(letters.unaccounted)
+        for state in ("waiting", "sending", "sent", "failed"):
+            self.outbox.labels(state).set(getattr(notes, state))
+        return generate_latest(self.registry)
