@@ -13,7 +13,7 @@ import discord
 from sqlmodel import Session
 
 from bot.discord_mouth import LIMIT, view_of
-from bot.sender import split
+from bot.splitting import split
 from connectors import discord as words
 from connectors.base import Button
 from core import likes, reactions

@@ -14,6 +14,7 @@ from typing import ParamSpec, Protocol
 
 from sqlmodel import Session
 
+from bot.splitting import split
 from connectors.base import Button, Mouth, Unheard
 from core.database import Busy, Database, is_away
 from core.events import AccountRef
@@ -248,24 +249,6 @@ class Sender:
     def _note_sent(self, note_id: int) -> None:
         with self._db.transaction() as tx:
             outbox.mark_sent(tx, note_id, self._clock())
-
-
-def split(text: str, limit: int) -> list[str]:
-    """A text in parts of at most ``limit`` characters: between lines, else between words, else anywhere.
-
-    Nothing is lost but the white space at the cuts. An empty text has no parts.
-    """
-    parts = []
-    rest = text.strip()
-    while len(rest) > limit:
-        cut = rest.rfind("\n", 0, limit + 1)
-        if cut <= 0:
-            cut = rest.rfind(" ", 0, limit + 1)
-        if cut <= 0:
-            cut = limit
-        parts.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return [*parts, rest] if rest else parts
 
 
 def _address(tx: Session, note: OutboxNote) -> AccountRef | None:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from bot.sender import GIVE_UP, Sender, split
+from bot.sender import GIVE_UP, Sender
+from bot.splitting import split
 from connectors.base import Button, Unheard
 from core.database import Database
 from core.events import AccountRef
