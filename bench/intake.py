@@ -27,6 +27,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bench.load import BODY, CONNECTIONS, SECRET, run_load
 from connectors.base import Answer, Card, Delivery, Rejected, Secrets
 from core.database import Database
 from core.events import Event
@@ -36,9 +37,6 @@ from webhooks import journal
 from webhooks.intake import ConfiguredWebhook, Intake
 from webhooks.server import add_routes, runner_options
 
-SECRET = b"a secret for the benchmark"
-CONNECTIONS = 64
-BODY = 6 * 1024
 GOAL = 0.5
 GOAL_P99_MS = 100.0
 
@@ -104,99 +102,6 @@ def serve_durable(ready: Connection, folder: str) -> None:
 
     asyncio.run(main())
     db.dispose()
-
-
-class _Sender(asyncio.Protocol):
-    """One connection that sends the next delivery as soon as the last one is answered."""
-
-    def __init__(self, load: _Load) -> None:
-        self._load = load
-        self._buffer = b""
-        self._sent_at = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._send()
-
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._load.request())  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if b"\r\n\r\n" not in self._buffer:
-            return
-        self._load.answered(self._buffer[9:12], self._sent_at)
-        self._buffer = b""
-        if self._load.going:
-            self._send()
-        else:
-            self._transport.close()
-
-
-class _Load:
-    """Makes the requests of one round and keeps what came of them."""
-
-    _counter = 0
-
-    def __init__(self) -> None:
-        self.going = True
-        self.statuses: dict[bytes, int] = {}
-        self.latencies: list[float] = []
-        self._head = b'{"sender":' + _filling(BODY - 60) + b',"number":"'
-        self._hmac = hmac.new(SECRET, self._head, hashlib.sha256)
-
-    def request(self) -> bytes:
-        _Load._counter += 1
-        tail = b'%016d-%016x"}' % (_Load._counter, time.time_ns())
-        signature = self._hmac.copy()
-        signature.update(tail)
-        body = self._head + tail
-        return (
-            b"POST /webhooks/bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n"
-            b"Content-Type: application/json\r\nX-GitHub-Event: star\r\nX-GitHub-Delivery: %d\r\n"
-            b"X-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n%s"
-        ) % (_Load._counter, signature.hexdigest().encode(), len(body), body)
-
-    def answered(self, status: bytes, sent_at: float) -> None:
-        self.statuses[status] = self.statuses.get(status, 0) + 1
-        self.latencies.append(time.perf_counter() - sent_at)
-
-
-def _filling(size: int) -> bytes:
-    """JSON like a platform's: names, numbers and addresses, as compressible as theirs."""
-    users: list[dict[str, object]] = []
-    while True:
-        number = int(hashlib.sha256(str(len(users)).encode()).hexdigest()[:8], 16)
-        name = f"user-{number:x}"
-        users.append(
-            {
-                "id": number,
-                "login": name,
-                "url": f"https://api.github.com/users/{name}/starred",
-                "site_admin": False,
-            }
-        )
-        text = json.dumps(users).encode()
-        if len(text) > size:
-            return json.dumps(users[:-1]).encode().ljust(size)
-
-
-def run_load(port: int, seconds: float, answer: Connection) -> None:
-    """A process: one round of load on a port; answers with statuses, latencies and the time it took."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        load = _Load()
-        begun = time.perf_counter()
-        for _ in range(CONNECTIONS):
-            await loop.create_connection(lambda: _Sender(load), "127.0.0.1", port)
-        await asyncio.sleep(seconds)
-        load.going = False
-        took = time.perf_counter() - begun
-        answer.send((load.statuses, load.latencies, took))
-
-    asyncio.run(main())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,8 +209,8 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, and exit 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.5, help="how long a round takes")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=1.25, help="how long a round takes")
     parser.add_argument("--folder", type=Path, default=Path(), help="where the database is made (a real disk)")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)

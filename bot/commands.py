@@ -5,88 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from bot.hearing import arguments, said
+from bot.hearing import arguments, questions, said
 from bot.hearing.arguments import Said
+from bot.hearing.filler import DENYING, LEADING, POLITE
 from bot.hearing.spelling import clean, is_url, nearest, nearest_only, words_of
 from bot.hearing.vocabulary import NAMES, SMALL_TALK, WORDS
 from bot.hearing.when import month_in
 from core.people.linking import looks_like_code
 
-_POLITE = {
-    "please",
-    "pls",
-    "plz",
-    "thanks",
-    "thx",
-    "thank",
-    "you",
-    "bitte",
-    "now",
-    "it",
-    "again",
-    "sure",
-    "do",
-    "so",
-}
-_DENYING = {"don't", "not", "link", "them", "that", "that's", "this", "is", "isn't", "me", "mine", "wrong", "never"}
-_LEADING = {
-    *(
-        "a",
-        "all",
-        "an",
-        "and",
-        "bot",
-        "can",
-        "could",
-        "display",
-        "do",
-        "flattr",
-        "for",
-        "get",
-        "give",
-        "hub",
-        "i",
-    ),
-    *(
-        "i'd",
-        "i'm",
-        "just",
-        "let",
-        "let's",
-        "like",
-        "make",
-        "me",
-        "my",
-        "now",
-        "of",
-        "ok",
-        "open",
-        "please",
-        "pls",
-    ),
-    *(
-        "see",
-        "set",
-        "show",
-        "some",
-        "tell",
-        "the",
-        "this",
-        "to",
-        "up",
-        "view",
-        "wanna",
-        "want",
-        "will",
-        "would",
-    ),
-    *("you", "your"),
-}
-"""Words before a command that change nothing, as in "can you show me my budget"."""
-_QUESTION = {
-    *("what", "whats", "what's", "how", "how's", "why", "when", "where", "who", "which"),
-    *("is", "are", "am", "does", "should"),
-}
+_ABOUT = {"about", "with", "on", "command", "everything", "needed", "there", "here", "how", "what"}
 _PHRASES: Mapping[tuple[str, str], str] = {
     ("thank", "you"): "thanks",
     ("good", "morning"): "hello",
@@ -105,13 +32,18 @@ def parse(text: str) -> said.Command:
     """The command that a message means; never raises.
 
     Slips in a command's name are forgiven: one that only reads comes back as `Guess`, one that changes
-    something as `Unknown` with what should be sent instead.
+    something as `Unknown` with what should be sent instead. A question is answered and changes nothing.
     """
     line = clean(text)
     words = words_of(line)
     if not words:
         return said.Help() if "?" in line else said.Hello()
-    return _understand(words, question=line.rstrip(" !.\"'").endswith("?"))
+    question = questions.marked(line)
+    command = _understand(words, question=question)
+    if not question or not isinstance(command, said.Changing):
+        return command
+    send = " ".join(words)
+    return questions.explained(command, send if parse(send) == command else "")
 
 
 def _understand(words: list[str], *, question: bool) -> said.Command:
@@ -123,10 +55,14 @@ def _understand(words: list[str], *, question: bool) -> said.Command:
         return _named(phrase, rest[1:])
     if first == "delete":
         return _delete(rest)
+    if (other := questions.cancelled(words) or questions.denied(words)) is not None:
+        return other
     if first in NAMES:
         return _known(first, rest, question=question)
     if looks_like_code(code := _joined(words)):
         return said.Code(code)
+    if len(words) == 1 and (wrong := questions.wrong_code(words)) is not None:
+        return wrong
     if re.match(r"\W?\d", first) and (amount := arguments.amount_of(words)) and len(words) <= 3:
         also = (f"remove {amount[0]}",) if amount[0].isdecimal() else ()
         return said.Unknown((f"budget {amount[0]}", *also)) if amount[0] != "0" else said.Unknown()
@@ -134,7 +70,7 @@ def _understand(words: list[str], *, question: bool) -> said.Command:
         return found
     if url := next((word for word in words if is_url(word)), None):
         return said.Unknown((f"flattr {url}",))
-    while words and words[0].casefold() in _LEADING:
+    while words and words[0].casefold() in LEADING:
         words = words[1:]
     return _nearly(words[0].casefold(), words[1:]) if words else said.Unknown()
 
@@ -159,7 +95,7 @@ def _joined(words: list[str]) -> str:
 
 def _known(first: str, rest: list[str], *, question: bool) -> said.Command:
     name = NAMES[first]
-    flattr = name == "flattr" and not any(is_url(word) for word in rest)
+    flattr = first == "flattr" and not any(is_url(word) for word in rest)
     if rest and (name in SMALL_TALK.values() or flattr):
         inner = _understand(rest, question=question)  # "hey, status" and "flattr status"
         if not isinstance(inner, said.Unknown) and (flattr or not isinstance(inner, said.Guess)):
@@ -177,15 +113,15 @@ def _delete(rest: list[str]) -> said.Command:
 
 def _within(words: list[str], *, question: bool) -> said.Command | None:
     """The command inside a sentence such as "show me my budget"; a question never changes anything."""
-    asked = question or words[0].casefold() in _QUESTION
+    asked = question or questions.worded(words[0])
     for place, word in enumerate(words):
         low = word.casefold()
-        if low in NAMES and low not in _LEADING and NAMES[low] in WORDS and NAMES[low] not in ("yes", "no"):
+        if low in NAMES and low not in LEADING and NAMES[low] in WORDS and NAMES[low] not in ("yes", "no"):
             command = _named(low, words[place + 1 :])
             if asked and not isinstance(command, said.Reading):
                 return said.Help(NAMES[low])
             return said.Help(NAMES[low]) if asked and isinstance(command, said.Misread) else command
-        if low not in _LEADING and not asked:
+        if low not in LEADING and not asked:
             return None
     return None
 
@@ -199,9 +135,10 @@ def _nearly(first: str, rest: list[str]) -> said.Command:
         if off == found[0][0]:
             best.setdefault(NAMES[word])
     names = [name for name in best if name in WORDS] or list(best)
-    meant = [" ".join((name, *rest)) for name in names]
-    if len(names) != 1:
-        return said.Unknown(tuple(meant[:3]))
+    if len(names) != 1:  # only what makes sense with what follows it
+        names = [name for name in names if not rest or _takes(name, rest)]
+        return said.Unknown(tuple(" ".join((name, *rest)) for name in names[:3]))
+    meant = [" ".join((names[0], *rest))]
     command = _named(names[0], rest)
     match command:
         case said.Hello() | said.Thanks() | said.Misread() | said.Unknown():
@@ -211,6 +148,10 @@ def _nearly(first: str, rest: list[str]) -> said.Command:
     if isinstance(command, said.Reading):
         return said.Guess(first, meant[0], command)
     return said.Unknown((meant[0],))
+
+
+def _takes(name: str, rest: list[str]) -> bool:
+    return name not in _ALONE and not isinstance(_named(name, rest), said.Misread | said.Unknown)
 
 
 _READERS: Mapping[str, Callable[[list[str]], Said]] = {
@@ -254,14 +195,16 @@ def _named(word: str, rest: list[str]) -> said.Command:
             return said.ShowIgnored() if word == "ignored" else arguments.creator(name, rest)
         case "link":
             code = _joined([each for each in rest if each.casefold() not in ("code", "is", "my", "the")])
-            return said.Code(code) if looks_like_code(code) else arguments.network(name, rest)
+            if looks_like_code(code):
+                return said.Code(code)
+            return questions.wrong_code(rest) or arguments.network(name, rest)
         case "unlink" | "pause" | "resume":
             return arguments.network(name, rest)
         case "yes" | "no":
-            return _answer(name, [each.casefold() for each in rest])
+            return _answer(name, rest)
         case "skip" | "unskip":
             return _skip(name, rest)
-    if any(each.casefold() not in _POLITE | _LEADING for each in rest):
+    if any(each.casefold() not in POLITE | LEADING for each in rest):
         return said.Misread(name, f'I did not understand what follows "{name}".', (name,))
     return said.Claim() if name == "claim" else said.Export()
 
@@ -269,22 +212,29 @@ def _named(word: str, rest: list[str]) -> said.Command:
 def _help(rest: list[str]) -> said.Command:
     for word in rest:
         meant = nearest_only(word.casefold(), NAMES)
-        if meant and NAMES[meant] in WORDS and word.casefold() not in _LEADING - {"flattr", "like"}:
+        if meant and NAMES[meant] in WORDS and word.casefold() not in LEADING - {"flattr", "like"}:
             return said.Help(NAMES[meant])
+    strange = [word for word in rest if word.casefold() not in LEADING | POLITE | _ABOUT]
+    if len(strange) == 1 and len(rest) <= 2:
+        return said.Misread("help", f'I know no command "{strange[0][:40]}".', ("help",))
     return said.Help()
 
 
-def _answer(name: str, rest: list[str]) -> said.Command:
+def _answer(name: str, words: list[str]) -> said.Command:
     """A yes counts only if nothing but politeness follows; what it is said to may be named: "yes, stop"."""
+    rest = [word.casefold() for word in words]
     if name == "yes" and "stop" in rest and len(rest) == 1:
         return arguments.stop(["yes"])
     if name == "yes" and "decline" in rest and len(rest) == 1:
         return arguments.decline(["yes"])
-    if name == "no" and all(word in _POLITE | _DENYING for word in rest):
+    if name == "no" and all(word in POLITE | DENYING for word in rest):
         return said.No()
-    if name == "yes" and all(word in _POLITE | {"link", "them"} for word in rest):
+    if name == "yes" and all(word in POLITE | {"link", "them"} for word in rest):
         return said.Yes()
-    return said.Unknown(("yes", "no"))
+    inner = _understand(words, question=False)  # "no, stop" may mean either, and neither is done unasked
+    if isinstance(inner, said.Unknown | said.Misread | said.Guess | said.Hello | said.Thanks | said.Yes | said.No):
+        return said.Unknown(("yes", "no"))
+    return said.Unknown((name, " ".join(words)))
 
 
 def _skip(name: str, rest: list[str]) -> said.Command:

@@ -67,7 +67,7 @@ class SandboxClock:
     def jump_to(self, at: datetime) -> None:
         """Make it this time; never backwards, since what happened cannot happen again later."""
         ahead = self.skipped + max(at - self(), timedelta())
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = self._path.with_suffix(".new")
         draft.write_text(json.dumps({"skipped_seconds": ahead.total_seconds()}), encoding="utf-8")
         draft.replace(self._path)

@@ -12,14 +12,17 @@ from aiohttp import web
 from sqlmodel import Session
 
 from bot import announcements, dialogue
+from bot.asking import Asked, Asking
 from bot.discord import DiscordPresence, DiscordRefused
 from bot.sender import Sender
 from bot.talk import Reply
+from config import clock as clocks
 from config import closing
 from config.listening import Listener
 from config.parts import Parts
 from config.schedule import Schedule
-from connectors.base import Mouth
+from connectors.base import Asker, AskingConnector, Mouth
+from connectors.client import Client
 from core.books import invariants
 from core.database import Busy
 from core.events import AccountRef, Messaged
@@ -42,6 +45,8 @@ TICK = 30.0
 CHECK = 3600.0
 """Seconds between two proofs of the books and purges of the inbox."""
 
+ASK = 180.0
+"""Seconds between two rounds of asking platforms about what is unclear; also done once at the start."""
 
 PATIENCE = 10.0
 """Seconds that requests under way have to finish when the hub stops."""
@@ -75,6 +80,19 @@ def webhooks_of(parts: Parts) -> dict[str, ConfiguredWebhook]:
         name: ConfiguredWebhook(connector=webhook, secrets=entry.secrets)
         for name, entry in parts.on.items()
         if (webhook := entry.webhook) is not None
+    }
+
+
+def asked_of(parts: Parts, client: Client) -> dict[str, Asked]:
+    """The connectors that are on and can ask their platform."""
+    return {
+        name: Asked(
+            connector=entry.connector,
+            asker=Asker(client=client, secrets=entry.secrets),
+            likes="likes" not in entry.off_actions,
+        )
+        for name, entry in parts.on.items()
+        if isinstance(entry.connector, AskingConnector)
     }
 
 
@@ -120,6 +138,9 @@ class Hub:
             poke=self.worker.poke,
             off=[name for name in parts.entries if name not in parts.on],
         )
+        self.client = Client(clock=clocks.real, hub=parts.settings.hub.address)
+        asked = asked_of(parts, self.client)
+        self.asking = Asking(db=parts.db, rules=parts.rules, platforms=asked, clock=parts.clock) if asked else None
         self.schedule = Schedule()
 
     def _network(self) -> SandboxNetwork:
@@ -167,6 +188,8 @@ class Hub:
             self._keep("discord", self._be_on_discord)
         self.schedule.every(TICK, "months", self.advance)
         self.schedule.every(CHECK, "books", self.look_after)
+        if self.asking is not None:
+            self.schedule.every(ASK, "asking", self.asking.round)
         self.schedule.start()
 
     def _application(self) -> web.Application:
@@ -256,7 +279,10 @@ class Hub:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self.asking is not None:
+            self.asking.close()
         await self.schedule.stop()
+        await self.client.close()
         if self.presence is not None:
             await self.presence.close()
         await self.intake.close()

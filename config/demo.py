@@ -1,4 +1,4 @@
-"""Plays two months without a person: real HTTP server, inbox, dialogue and closing, on a temporary database."""
+"""Plays a month and the next payout run without a person: real server, inbox, dialogue, closing, temporary database."""
 
 from __future__ import annotations
 

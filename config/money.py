@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
+from sqlmodel import select
+
 from config.complaints import Misconfigured
 from config.settings import MoneySection
+from core.books.tables import Posting
+from core.database import Database
 from core.money import MICROS, Currency, currency, plain
+from core.people.tables import Budget
 from core.rules import Rules
+from core.tables import Setting
 
 # Smallest and largest budget, smallest charge (what card processors publish), smallest payout.
 _BOUNDS = {
@@ -25,6 +31,7 @@ _BOUNDS = {
     "SEK": ("20", "10000", "3", "10"),
     "USD": ("2", "1000", "0.50", "1"),
 }
+_CURRENCY = "currency"
 _BOUND_NAMES = ("budget_min", "budget_max", "charge_min", "payout_minimum")
 
 
@@ -60,6 +67,25 @@ def rules_of(section: MoneySection, *, pseudonym_key: bytes) -> Rules:
         pending_days=section.pending_days,
         cooling=timedelta(days=section.cooling_days),
     )
+
+
+def keep_currency(db: Database, money: Currency) -> None:
+    """Remember the currency of the first start; Misconfigured for another one once an amount is in the books.
+
+    Amounts are stored as bare numbers: under another currency every budget would silently be another one.
+    """
+    with db.reading() as tx:
+        kept = tx.get(Setting, _CURRENCY)
+        used = any(tx.exec(select(table).limit(1)).first() is not None for table in (Budget, Posting))
+    if kept is not None and kept.value == money.code:
+        return
+    if kept is not None and used:
+        raise Misconfigured(
+            f"money.currency is {money.code}, but the amounts in this database are {kept.value}; set it back to"
+            f" {kept.value}, or use a fresh hub.data_dir and database"
+        )
+    with db.transaction() as tx:
+        tx.merge(Setting(name=_CURRENCY, value=money.code))
 
 
 def _bound(section: MoneySection, name: str, usual: Mapping[str, str], money: Currency) -> Decimal:

@@ -15,7 +15,7 @@ from config import keys as key_file
 from config.clock import Clock, SandboxClock
 from config.complaints import Misconfigured, one_line
 from config.keys import Keys
-from config.money import rules_of
+from config.money import keep_currency, rules_of
 from config.roster import Entry, found, muster
 from config.settings import Settings
 from connectors import registry
@@ -79,6 +79,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> Parts:
         keys = key_file.load(settings.hub.data_dir, settings.keys, is_used=lambda: _is_used(db))
         entries = muster(settings, connectors, keys)
         rules = rules_of(settings.money, pseudonym_key=keys.pseudonym)
+        keep_currency(db, rules.money)
         gateway = SandboxGateway(db)
         sandbox = any(entry.on and entry.connector.card.pretend for entry in entries.values())
         return Parts(
@@ -133,7 +134,7 @@ def _open(settings: Settings) -> Database:
         db.migrate()
         with db.transaction() as tx:
             inbox.probe(tx, "the start", clocks.real())  # a file that may only be read is opened without a word
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+    except sa.exc.DatabaseError as error:
         db.dispose()
         reason = one_line(str(error.orig or error))
         shown = db.url.render_as_string(hide_password=True)

@@ -15,6 +15,22 @@ from config.settings import PREFIX, Settings
 
 DEFAULT_FILE = Path("flattr.toml")
 
+_WHOLE, _NUMBER = "should be a whole number", "should be a number"
+_SECTION = "is a section, not one value: write [{name}] and its settings below it"
+_PLAINLY = {
+    "int_parsing": _WHOLE,
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "decimal_parsing": _NUMBER,
+    "decimal_type": _NUMBER,
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "string_type": "should be a text between quotes",
+    "model_type": _SECTION,
+    "dict_type": _SECTION,
+}
+"""Plain words for errors that the checking library tells in its own."""
+
 
 def read(path: Path | None = None) -> Settings:
     """The settings from a file and the environment; Misconfigured names the first thing that is wrong.
@@ -67,8 +83,8 @@ def _in_words(error: ValidationError, file: str) -> str:
     name, source = ".".join(path), variable if variable in os.environ else file
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name} in {source}: {closest(path[-1], _names(path[:-1]))}"
-    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return one_line(f"{name} in {source} {reason}; see flattr.toml.example")
+    reason = _PLAINLY.get(first["type"]) or first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return one_line(f"{name} in {source} {reason.format(name=name)}; see flattr.toml.example")
 
 
 def _names(section: list[str]) -> list[str]:

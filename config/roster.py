@@ -23,6 +23,10 @@ def found() -> tuple[dict[str, Connector], tuple[Broken, ...]]:
     return dict(known.connectors), known.broken
 
 
+SHORTEST = 8
+"""Characters of a secret; with fewer whoever tries long enough can forge deliveries."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One connector as this hub runs it."""
@@ -39,6 +43,11 @@ class Entry:
     """Actions with a red light that nobody accepted: off, though the connector is on."""
     address: str = ""
     """What to register at the platform; empty where nothing calls us."""
+
+    @property
+    def short_secrets(self) -> list[str]:
+        """The names of secrets with a value that is too short to be one."""
+        return [name for name, values in self.secrets.items() if any(len(value) < SHORTEST for value in values)]
 
     @property
     def webhook(self) -> WebhookConnector | None:

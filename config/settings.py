@@ -41,7 +41,7 @@ def _listed(value: Any) -> Any:
 def _several(value: Any) -> Any:
     """One value or a list of them, as a list; a lone text stays whole, whatever commas it has."""
     if isinstance(value, bool | int | float):
-        return [json.dumps(value)]
+        raise ValueError("must be a text: put it between quotes")
     if isinstance(value, str):
         return _json_list(value) or [value]
     return value

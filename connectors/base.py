@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from core.events import AccountRef, Event, ThingRef
+from connectors.client import Client
+from core.events import LIKE, AccountRef, Event, ThingRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,10 @@ class Rejected(Exception):
 
 
 class Unreadable(Exception):
-    """The delivery is genuine but cannot be translated: it becomes a dead letter, replayable after a fix."""
+    """The delivery is genuine but cannot be translated: it becomes a dead letter, replayable after a fix.
+
+    Its text is stored and shown to the operator: it says what is missing and never quotes the delivery.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class Card:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Optional settings beside the secrets: name to what it does."""
     hosts: tuple[str, ...] = ()
+    account_id_pattern: str = ".+"
+    """A regular expression that a whole account id matches; stops an operator who types a name instead."""
+    account_id_how: str = ""
+    """What an account id is and where an operator finds it."""
     largest_body: int = 1_048_576
     """Bytes; a larger delivery is refused before it is read."""
     success_status: int = 202
@@ -153,6 +161,52 @@ class ResolvingConnector(Connector, Protocol):
 
     def resolve(self, url: str) -> tuple[ThingRef, AccountRef | None] | None:
         """The thing (and its author, where the URL tells) that a URL names; None: not one of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """What a connector asks its platform with: the hub's client, and what the operator gave for the platform."""
+
+    client: Client
+    secrets: Secrets = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLike:
+    """A like that the hub has heard of, to ask about; ``since``: if it stands, it is not older than this."""
+
+    by: AccountRef
+    thing: ThingRef
+    reaction: str = LIKE
+    like_id: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Currently:
+    """What a platform says about a like at the moment; ``since`` when it stands, where the platform tells."""
+
+    liked: bool
+    since: datetime | None = None
+
+
+@runtime_checkable
+class AskingConnector(Connector, Protocol):
+    """A platform that can be asked. All that is asked is public: no member's own access is used.
+
+    Both methods do I/O through the asker's client and nothing else. They raise `connectors.client.Unanswered`
+    where the platform gave no usable answer; then, as for None, everything stays as it is until asked again.
+    """
+
+    async def current(self, asker: Asker, like: KnownLike) -> Currently | None:
+        """Whether this account likes this thing right now; None: cannot be told.
+
+        No is said only if a complete listing proves it or the platform answers about this very like, never
+        because the content, the account or the right to look is gone (money.md, "Likes and flattrs").
+        """
+
+    async def look_up(self, asker: Asker, url: str) -> tuple[ThingRef, AccountRef | None] | None:
+        """The thing (by its immutable id) and its author that a URL names; None: not one of ours, or hidden."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

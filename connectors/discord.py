@@ -38,6 +38,8 @@ _CARD = Card(
     what_counts="a positive reaction in a server that added the bot (or an emoji of the server's own list),"
     " and the message command Flattr anywhere",
     creator="who posted the message",
+    account_id_pattern="[0-9]+",
+    account_id_how="Discord's account ids are numbers: with Developer Mode on, right-click a name and Copy User ID",
     secrets=(
         Secret(
             name="token",

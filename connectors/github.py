@@ -1,9 +1,11 @@
 """GitHub: a star on a public repository is a like, and the repository's owner is its creator.
 
-Stars reach the hub by the `star` event of a GitHub App (or of a hook on the operator's own repositories). The
-repository's and the people's numeric ids never change; names and addresses do, and are decoration.
+Stars reach the hub by the `star` event of a GitHub App (or of a hook on the operator's own repositories). What
+these cannot tell is asked: whether a star stands after all, and whose repository an address is. The repository's
+and the people's numeric ids never change; names and addresses do, and are decoration.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#star
+https://docs.github.com/en/rest/activity/starring
 """
 
 from __future__ import annotations
@@ -12,15 +14,39 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from connectors import addresses
-from connectors.base import Answer, Card, Delivery, Light, Rejected, Secret, Secrets, Unreadable, read_json
+from connectors.base import (
+    Answer,
+    Asker,
+    Card,
+    Currently,
+    Delivery,
+    KnownLike,
+    Light,
+    Rejected,
+    Secret,
+    Secrets,
+    Unreadable,
+    read_json,
+)
+from connectors.client import Response, Unanswered
 from core.events import AccountRef, Event, Liked, Revoked, ThingRef, Unliked
 
+API = "https://api.github.com"
+"""Where GitHub answers questions."""
+
 _SECRET = "webhook_secret"  # noqa: S105 - the setting's name
+_TOKEN = "token"  # noqa: S105 - the setting's name
+_PER_PAGE = 100
+_PAGES = 10
+"""How far a list of stars is read; a star further down stays in doubt rather than being called gone."""
+_LARGEST_ANSWER = 8 * 1_048_576
+"""Bytes; GitHub describes a repository in 6 KB or more, and a page has a hundred of them."""
 _LARGEST_ID = 2**63 - 1
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?(?:_[A-Za-z0-9]+)?")
@@ -74,16 +100,26 @@ _CARD = Card(
     platform="github",
     title="GitHub",
     route="webhook",
-    abilities=frozenset({"likes", "unlikes", "resolves"}),
+    abilities=frozenset({"likes", "unlikes", "resolves", "current"}),
     what_counts="A star on a public repository with the GitHub App; unstarring takes it back.",
     creator="The repository's owner, a person or an organisation.",
+    account_id_pattern="[0-9]+",
+    account_id_how="GitHub's account ids are numbers: https://api.github.com/users/NAME shows a name's id",
     secrets=(
         Secret(
             name=_SECRET,
             how="The secret you type into the App's Webhook section; make it with `openssl rand -hex 32`. "
             "Whoever knows it can forge stars: never give it to a repository's owner.",
         ),
+        Secret(
+            name=_TOKEN,
+            how="Lets the hub ask GitHub 5,000 times an hour instead of 60 (stars in doubt, owners of repositories): "
+            "a fine-grained token for public repositories, read-only, with no permission at all, from "
+            "https://github.com/settings/personal-access-tokens/new.",
+            required=False,
+        ),
     ),
+    hosts=("api.github.com",),
     largest_body=1_048_576,
     success_status=202,
     retries="None by itself. For 3 days failed deliveries can be sent again by hand (App settings, Advanced) "
@@ -127,6 +163,10 @@ _CARD = Card(
 
 class GitHub:
     """The connector; it has no state."""
+
+    def __init__(self, api: str = API) -> None:
+        """``api``: where questions go; only tests change it."""
+        self._api = api
 
     @property
     def card(self) -> Card:
@@ -201,6 +241,123 @@ class GitHub:
         address = f"https://github.com/{owner}/{name}"
         return ThingRef(platform="web", native_id=address, url=address, title=f"{owner}/{name}"), None
 
+    async def current(self, asker: Asker, like: KnownLike) -> Currently | None:
+        """Whether the account's public list of stars has the repository.
+
+        The list is the newest first, so it is complete as far as it matters once it has come to a star that is
+        older than the one in question. An empty one is what a private profile shows, and a repository that was
+        deleted or hidden has left every list: neither says anything. What changes under way says nothing either.
+        """
+        login = await self._login(asker, like.by.account_id)
+        if login is None:
+            return None
+        found = await self._listed(asker, login, like)
+        if found is None or found.liked:
+            return found
+        repository = _object(await self._ask(asker, f"/repositories/{like.thing.native_id}"))
+        if repository is None or repository.get("private") is not False or not _is(repository, like.thing.native_id):
+            return None
+        # The list is by login: had it changed hands meanwhile, we would have read somebody else's.
+        return found if await self._login(asker, like.by.account_id) == login else None
+
+    async def look_up(self, asker: Asker, url: str) -> tuple[ThingRef, AccountRef | None] | None:
+        """The public repository at an address, also at one that it had before (GitHub leads on to the new one)."""
+        named = self.resolve(url)
+        if named is None:
+            return None
+        repository = _object(await self._ask(asker, f"/repos{urlsplit(named[0].url).path}"))
+        if repository is None or repository.get("private") is not False:
+            return None
+        try:
+            return _thing(repository), _account(repository.get("owner"))
+        except Unreadable:
+            return None
+
+    async def _login(self, asker: Asker, account_id: str) -> str | None:
+        """The name under which an account's list is found today; None if there is no such account any more."""
+        user = _object(await self._ask(asker, f"/user/{account_id}"))
+        login = _text(user.get("login")) if user is not None and _is(user, account_id) else None
+        return login if login is not None and _OWNER.fullmatch(login) else None
+
+    async def _listed(self, asker: Asker, login: str, like: KnownLike) -> Currently | None:
+        pages: list[_Page] = []
+        promised = True
+        for number in range(1, _PAGES + 1):
+            page = await self._page(asker, login, number)
+            if page is None or (not page.stars and promised):
+                return None
+            for at, repository in page.stars:
+                if repository == like.thing.native_id:
+                    return Currently(liked=True, since=at)
+            pages.append(page)
+            times = [at for each in pages for at, _ in each.stars]
+            if times != sorted(times, reverse=True):
+                return None
+            if like.since is not None and times[-1] < like.since:
+                break
+            promised = page.leads_on
+            # A full page without a word about the next one may have lost that word on its way.
+            if not promised and len(page.stars) < _PER_PAGE:
+                break
+        else:
+            return None
+        # A star that was taken off an earlier page meanwhile has moved another one up, unseen.
+        for number, page in enumerate(pages[:-1], 1):
+            if await self._page(asker, login, number) != page:
+                return None
+        return Currently(liked=False)
+
+    async def _page(self, asker: Asker, login: str, number: int) -> _Page | None:
+        params = {"sort": "created", "direction": "desc", "per_page": str(_PER_PAGE), "page": str(number)}
+        answer = await self._ask(
+            asker, f"/users/{login}/starred", params=params, accept="application/vnd.github.star+json"
+        )
+        listed = answer.json() if answer is not None else None
+        if answer is None or not isinstance(listed, list):
+            return None
+        try:
+            stars = tuple((_star_time(each), _id(each.get("repo"))) for each in listed)
+        except Unreadable:
+            return None
+        return _Page(stars=stars, leads_on='rel="next"' in answer.headers.get("link", ""))
+
+    async def _ask(
+        self,
+        asker: Asker,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        accept: str = "application/vnd.github+json",
+    ) -> Response | None:
+        """GitHub's answer; None if it has none to this question. Unanswered if it does not answer us at all."""
+        headers = {"accept": accept, "x-github-api-version": "2022-11-28"}
+        token = next((each for each in asker.secrets.get(_TOKEN, ()) if each), None)
+        if token is not None:
+            headers["authorization"] = f"Bearer {token.decode()}"
+        answer = await asker.client.request(
+            "GET",
+            f"{self._api}{path}",
+            platform="github",
+            headers=headers,
+            params=params,
+            largest=_LARGEST_ANSWER,
+        )
+        if answer.status == 401:
+            raise Unanswered("GitHub does not accept connectors.github.token; put a valid one there or remove it")
+        if answer.status == 403:
+            # Limits that are not said in headers: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+            raise Unanswered("GitHub refuses to answer for now (403)", retry_after=60)
+        return answer if answer.status == 200 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """A page of somebody's stars, the newest first: when, and which repository."""
+
+    stars: tuple[tuple[datetime, str], ...]
+    leads_on: bool
+    """Whether GitHub says that there is another page."""
+
 
 def _starred(repository: Mapping[str, Any], sender: Any, starred_at: Any) -> tuple[Event, ...]:
     liked = Liked(
@@ -248,6 +405,25 @@ def _id(holder: Any) -> str:
         case {"id": int(number)} if not isinstance(number, bool) and 0 < number <= _LARGEST_ID:
             return str(number)
     raise Unreadable("a repository or an account has no numeric id")
+
+
+def _is(holder: Mapping[str, Any], number: str) -> bool:
+    try:
+        return _id(holder) == number
+    except Unreadable:
+        return False
+
+
+def _object(answer: Response | None) -> dict[str, Any] | None:
+    value = answer.json() if answer is not None else None
+    return value if isinstance(value, dict) else None
+
+
+def _star_time(listed: Any) -> datetime:
+    at = _time(listed.get("starred_at")) if isinstance(listed, dict) else None
+    if at is None:
+        raise Unreadable("a star without its time")
+    return at
 
 
 def _time(text: Any) -> datetime | None:

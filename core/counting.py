@@ -27,6 +27,13 @@ def why_not(tx: Session, account: Account, at: datetime, author_id: int | None) 
     return None
 
 
+def is_own(tx: Session, account: Account, author_id: int | None) -> bool:
+    """Whether the author is the liker, as things stand when the like is recorded; closing the month looks again."""
+    if author_id is None:
+        return False
+    return author_id == account.id or tx.get_one(Account, author_id).person_id == account.person_id
+
+
 def in_room(tx: Session, room: RoomRef | None, reaction: str) -> bool:
     """Whether this reaction is a like in this room; a private one counts only once its admin has switched us on."""
     row = tx.get(Room, (room.platform, room.room_id)) if room else None

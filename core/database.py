@@ -64,6 +64,12 @@ def execute_many(tx: Session, sql: str, rows: list[tuple[Any, ...]]) -> None:
     tx.connection().exec_driver_sql(sql if _is_sqlite(tx) else sql.replace("?", "%s"), rows)
 
 
+def take_turns(tx: Session, name: str) -> None:
+    """Until this transaction ends, let no other one pass here with the same name (SQLite has one writer anyway)."""
+    if not _is_sqlite(tx):
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+
 def _is_sqlite(tx: Session) -> bool:
     return tx.get_bind().dialect.name == "sqlite"
 
@@ -110,6 +116,11 @@ class Database:
             if parsed.database in (None, "", ":memory:"):
                 raise DatabaseUnavailable("the hub needs a database file; an in-memory one forgets its money")
             options = {"connect_args": {"timeout": 30, "check_same_thread": False}, "pool_size": 8}
+        elif parsed.get_backend_name() != "postgresql":
+            raise DatabaseUnavailable(
+                f"the hub works on SQLite and PostgreSQL, not on {parsed.get_backend_name()}; set hub.database to"
+                " sqlite:///var/hub.db or postgresql://user:password@host/name"
+            )
         try:
             self.engine = sa.create_engine(parsed, **options)
         except ModuleNotFoundError as missing:
@@ -177,8 +188,11 @@ class Database:
         """Bring the schema to this version (alembic, to head); DatabaseUnavailable names the remedy."""
         _not_on_a_loop()
         try:
-            if self.is_sqlite and self.url.database:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            if self.is_sqlite and self.url.database and not self.url.database.startswith("file:"):
+                file = Path(self.url.database)
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not file.exists():
+                    file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             with self.engine.connect() as connection:
                 # A reader's connection is enough to ask; alembic begins its own transaction to change.
                 known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
@@ -194,12 +208,19 @@ class Database:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 connection.commit()
-        except (sa.exc.OperationalError, OSError) as error:
+        except (sa.exc.DatabaseError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise DatabaseUnavailable(
-                f"cannot open the database {self.url.render_as_string(hide_password=True)}: {reason};"
-                " check that the path exists and may be written, or set hub.database"
+                f"cannot open the database {self.url.render_as_string(hide_password=True)}: {reason}; "
+                + self._remedy(reason)
             ) from error
+
+    def _remedy(self, reason: object) -> str:
+        if not self.is_sqlite:
+            return "check that the server runs and that it knows this user, password and database, or set hub.database"
+        if getattr(reason, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DAMAGED:
+            return "restore it from your backup, or set hub.database to another file"
+        return "check that the path exists and may be written, or set hub.database"
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -208,6 +229,8 @@ class Database:
 
 _SQLITE_AWAY = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15, 26})
 """busy, locked, no memory, read only, interrupted, input or output, full, cannot open, protocol, no database."""
+_SQLITE_DAMAGED = frozenset({11, 26})
+"""corrupt, no database."""
 _POSTGRES_AWAY = ("08", "40", "53", "55", "57", "58")
 """Classes of connection, rollback, resources, not ready, operator's intervention and system errors."""
 
@@ -219,14 +242,13 @@ def is_away(error: BaseException) -> bool:
     """
     if isinstance(error, DatabaseUnavailable | sa.exc.TimeoutError | OSError):
         return True
-    if not isinstance(error, sa.exc.DBAPIError):
-        return False
-    if error.connection_invalidated:
+    if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
         return True
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
     if code is not None:
         return code & 0xFF in _SQLITE_AWAY
-    state = getattr(error.orig, "sqlstate", None)
+    state = getattr(cause, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_POSTGRES_AWAY)
     return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)

@@ -7,15 +7,13 @@ platform's order key or, where it has none, the time of first receipt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from core import counting, facts, reactions, things
+from core import counting, facts, reactions, standing, things
 from core.database import to_micros
 from core.events import (
     AccountRef,
@@ -31,7 +29,6 @@ from core.events import (
 )
 from core.mail import outbox
 from core.months import stages
-from core.months.tables import Month
 from core.people import claims, persons
 from core.people.tables import Account
 from core.periods import month_name, month_of
@@ -100,29 +97,32 @@ def record_by_hand(
     if like.uncounted:
         return _begin(tx, rules, like, at, at, to_micros(at))
     flattr = tx.get(Flattr, like.flattr_id) if like.flattr_id else None
+    if flattr is not None and flattr.patron_id != account.person_id:
+        return _begin(tx, rules, like, at, at, to_micros(at))
     if flattr is None or flattr.struck_at is None or counting.why_not(tx, account, at, flattr.author_id):
         return outcome
     flattr.struck_at = None
     return Recorded.counted
 
 
-def strike(tx: Session, *, person_id: int, flattr_id: int, at: datetime) -> bool:
-    """Strike out a flattr by hand; False if it is not theirs or its month is closed."""
-    flattr = tx.get(Flattr, flattr_id)
-    if flattr is None or flattr.patron_id != person_id:
-        return False
-    if tx.get_one(Month, flattr.month, with_for_update={"read": True}).stage not in ("open", "review"):
-        return False
-    flattr.struck_at = at
-    tx.flush()
-    return True
+def _member(tx: Session, ref: AccountRef) -> Account | None:
+    """The account of a member, whose likes and flattrs are this transaction's alone from here on.
+
+    PostgreSQL lets two processes work on the likes of one person otherwise: each would miss what the other changes.
+    """
+    account = persons.account_of(tx, ref)
+    if account is None or account.person_id is None:
+        return None
+    persons.locked(tx, account.person_id)
+    tx.refresh(account)  # a merge may have moved it while we waited
+    return account if account.person_id is not None else None
 
 
 def _liked(tx: Session, rules: Rules, event: Liked, received_at: datetime) -> Recorded:
     if event.by.is_bot:
         return Recorded.not_counted
-    account = persons.account_of(tx, event.by)
-    if account is None or account.person_id is None:
+    account = _member(tx, event.by)
+    if account is None:
         return Recorded.not_a_member
     if event.reaction != BY_HAND and not counting.in_room(tx, event.room, event.reaction):
         return Recorded.not_counted
@@ -138,7 +138,7 @@ def _liked(tx: Session, rules: Rules, event: Liked, received_at: datetime) -> Re
     like.timed = like.timed or event.at is not None
     if like.thing_id is None:
         like.thing_id = things.ensure(tx, event.thing, author).id
-    if like.standing and like.liked_position is not None:
+    if like.standing and like.liked_position is not None and not _proves_another(tx, like, account, event, at):
         if position > like.liked_position and (event.order is not None or event.at is not None):
             like.liked_position, like.latest_at = position, at
         return Recorded.standing
@@ -148,6 +148,18 @@ def _liked(tx: Session, rules: Rules, event: Liked, received_at: datetime) -> Re
     like.thing_id = things.ensure(tx, event.thing, author).id
     author_id = persons.ensure_account(tx, author).id if author else None
     return _begin(tx, rules, like, at, received_at, position, author_id, why_not="declined" if declined else None)
+
+
+def _proves_another(tx: Session, like: Like, account: Account, event: Liked, at: datetime) -> bool:
+    """Whether a like that stands was given anew, though nobody told that it was taken back in between.
+
+    A platform that times its likes says so by a later time; it matters where it counts for another month, or where
+    the account has become somebody else's since. (An order key may grow by an edit, so it proves nothing.)
+    """
+    if event.at is None or event.order is not None or like.flattr_id is None:
+        return False
+    flattr = tx.get_one(Flattr, like.flattr_id)
+    return flattr.patron_id != account.person_id or flattr.month < month_of(at)
 
 
 def _begin(
@@ -173,13 +185,17 @@ def _begin(
     like.liked_at = like.latest_at = at
     like.began_position = like.liked_position = position
     like.uncounted = why_not or counting.why_not(tx, account, at, author_id)
-    like.flattr_id = None
+    ended, like.flattr_id = like.flattr_id, None
+    tx.flush()
+    if ended is not None:
+        standing.restand(tx, [ended])
     if like.uncounted:
-        tx.flush()
         return Recorded.not_counted
     month = stages.month_taking(tx, at, received_at)
     flattr = tx.exec(
-        select(Flattr).where(Flattr.month == month, Flattr.patron_id == patron_id, Flattr.thing_id == thing.id)
+        select(Flattr)
+        .where(Flattr.month == month, Flattr.patron_id == patron_id, Flattr.thing_id == thing.id)
+        .execution_options(populate_existing=True)
     ).one_or_none()
     if flattr is None:
         flattr = Flattr(patron_id=patron_id, thing_id=thing.id, month=month, author_id=author_id, created_at=at)
@@ -187,8 +203,11 @@ def _begin(
     else:
         flattr.standing = True
         flattr.author_id = flattr.author_id or author_id
+        if flattr.voided == "declined":
+            flattr.voided = None  # the refusal was taken back, or this would not count
         if flattr.struck_at and at > flattr.struck_at:
             flattr.struck_at = None
+    flattr.own = flattr.own or counting.is_own(tx, account, flattr.author_id)
     tx.flush()
     like.flattr_id = flattr.id
     tx.flush()
@@ -196,16 +215,15 @@ def _begin(
 
 
 def _unliked(tx: Session, rules: Rules, event: Unliked, received_at: datetime) -> Recorded:
-    account = persons.account_of(tx, event.by)
-    if account is None or account.person_id is None:
+    account = _member(tx, event.by) or persons.account_of(tx, event.by)
+    if account is None:
         return Recorded.not_a_member
     position = to_micros(received_at) if event.order is None else event.order
     like = facts.find(tx, account, event)
+    if like is None and account.person_id is None:
+        return Recorded.not_a_member
     if like is None:
-        if event.order is None:
-            return Recorded.unchanged  # nothing known to take back, and nothing to order a later like by
-        like = facts.insert(tx, account, event)
-        like.standing = False
+        like = facts.insert(tx, account, event)  # the like itself may be on its way still
     like.doubtful = like.doubtful or facts.in_doubt(like, event, received_at)
     return _end(tx, rules, like, position, received_at)
 
@@ -220,36 +238,16 @@ def _end(tx: Session, rules: Rules, like: Like, position: int, received_at: date
     like.standing = False
     tx.flush()
     if ended is not None:
-        restand(tx, [ended])
+        standing.restand(tx, [ended])
     if like.latest_at is not None and like.liked_position is not None and like.liked_position > position:
         # It was given again before this end was heard of: that is an episode of its own.
         return _begin(tx, rules, like, like.latest_at, received_at, like.liked_position)
     return Recorded.withdrawn
 
 
-def restand(tx: Session, flattr_ids: Iterable[int]) -> None:
-    """Let flattrs of months that still take withdrawals stand exactly while a counting like does."""
-    still = (
-        sa.exists()
-        .where(col(Like.flattr_id) == col(Flattr.id), col(Like.standing), col(Like.uncounted).is_(None))
-        .correlate(Flattr)
-    )
-    changeable = sa.select(col(Month.id)).where(col(Month.stage).in_(("open", "review")))
-    tx.execute(
-        sa.update(Flattr)
-        .where(
-            col(Flattr.id).in_(list(flattr_ids)),
-            col(Flattr.origin) != "subscription",
-            col(Flattr.month).in_(changeable),
-        )
-        .values(standing=still)
-        .execution_options(synchronize_session="fetch")
-    )
-
-
 def _revoked(tx: Session, event: Revoked, received_at: datetime) -> Recorded:
-    account = persons.account_of(tx, event.by)
-    if account is None or account.person_id is None:
+    account = _member(tx, event.by)
+    if account is None:
         return Recorded.not_a_member
     if account.needs_relink_at is None:
         account.needs_relink_at = received_at
@@ -262,8 +260,19 @@ def _cleared(tx: Session, rules: Rules, event: Cleared, received_at: datetime) -
     thing = things.find(tx, event.thing)
     if thing is None:
         return Recorded.unchanged
-    query = select(Like).where(Like.thing_id == thing.id, col(Like.standing), Like.reaction != BY_HAND)
+    query = (
+        select(Like)
+        .where(Like.thing_id == thing.id, col(Like.standing), Like.reaction != BY_HAND)
+        .order_by(col(Like.account_id), col(Like.id))
+    )
     if event.reaction is not None:
         query = query.where(Like.reaction == reactions.plain(event.reaction))
-    outcomes = [_end(tx, rules, like, to_micros(received_at), received_at) for like in tx.exec(query).all()]
+    outcomes = []
+    for like in tx.exec(query).all():
+        person_id = tx.get_one(Account, like.account_id).person_id
+        if person_id is not None:
+            persons.locked(tx, person_id)
+            tx.refresh(like)
+        # Its own position, for a clearing has none that would fit every platform's order keys.
+        outcomes.append(_end(tx, rules, like, like.liked_position or 0, received_at))
     return Recorded.withdrawn if Recorded.withdrawn in outcomes else Recorded.unchanged

@@ -1,4 +1,4 @@
-"""Tables of what was liked: things, likes (episodes) and flattrs (what likes count for in one month)."""
+"""Tables of what was liked (things, likes, flattrs), and of what was decided once for this database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from core.database import Id, Instant
+
+
+class Setting(SQLModel, table=True):
+    """What was decided once for this database, whatever the settings' file says later: its currency."""
+
+    name: str = Field(primary_key=True)
+    value: str
 
 
 class Thing(SQLModel, table=True):
@@ -45,6 +52,8 @@ class Flattr(SQLModel, table=True):
     month: int
     author_id: int | None = Field(default=None, foreign_key="account.id", sa_type=Id)
     """The creator's account, fixed when the like was recorded; None: not known yet, so pending."""
+    own: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    """Recorded while the thing's author and the patron were one person: never paid, whoever has the accounts later."""
     standing: bool = True
     """Whether at least one counting like stands, or a subscription or an older pending flattr put it here."""
     struck_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -56,6 +65,9 @@ class Flattr(SQLModel, table=True):
     voided: str | None = None
     """Why it can never be paid: declined, lapsed, left (its patron)."""
     created_at: datetime = Field(sa_type=Instant)
+
+
+_DOUBTFUL = sa.text("doubtful")
 
 
 class Like(SQLModel, table=True):
@@ -70,6 +82,7 @@ class Like(SQLModel, table=True):
         sa.UniqueConstraint("account_id", "fact"),
         sa.Index("like_by_flattr", "flattr_id"),
         sa.Index("like_by_thing", "thing_id"),
+        sa.Index("like_in_doubt", "id", sqlite_where=_DOUBTFUL, postgresql_where=_DOUBTFUL),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     account_id: int = Field(foreign_key="account.id", sa_type=Id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from core.database import insert_once
+from core.database import insert_once, take_turns
 from core.events import AccountRef, ThingRef
-from core.months.tables import Month
+from core.months.tables import Month, Payable
 from core.people import persons
 from core.people.tables import Account, Person
 from core.tables import Flattr, Thing, ThingName
@@ -27,6 +27,7 @@ def ensure(tx: Session, ref: ThingRef, author: AccountRef | None) -> Thing:
     """
     thing = find(tx, ref)
     if thing is None:
+        take_turns(tx, ref.url)
         thing = _same_address(tx, ref) or _new(tx, ref)
         wanted = {"platform": ref.platform, "native_id": ref.native_id, "thing_id": thing.id}
         insert_once(tx, ThingName, wanted)
@@ -47,11 +48,15 @@ def tell_author(tx: Session, ref: ThingRef, author: AccountRef) -> None:
 
 def _set_author(tx: Session, thing: Thing, author: AccountRef) -> None:
     thing.author_id = persons.ensure_account(tx, author).id
+    # Of a month past its review only where they could not have been paid then: so it stays pending, for its 90 days.
     still_open = sa.select(col(Month.id)).where(col(Month.stage) == "open")
+    payable_then = sa.exists().where(
+        col(Payable.month) == col(Flattr.month), col(Payable.account_id) == thing.author_id
+    )
     tx.execute(
         sa.update(Flattr)
         .where(col(Flattr.thing_id) == thing.id, col(Flattr.author_id).is_(None))
-        .where(col(Flattr.month).in_(still_open))
+        .where(col(Flattr.month).in_(still_open) | ~payable_then)
         .values(author_id=thing.author_id)
     )
     tx.flush()

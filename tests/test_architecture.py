@@ -90,6 +90,8 @@ def test_files_are_short():
     long = {
         str(path.relative_to(ROOT)): lines
         for path in sources()
-        if (lines := len(path.read_text().splitlines())) > 300 and path.parent.name != "versions"
+        if (lines := len(path.read_text().splitlines())) > 300
+        and path.parent.name != "versions"
+        and path.parent != ROOT / "connectors"  # one file a platform, however much the platform has to say
     }
     assert long == {}

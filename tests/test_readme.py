@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from config.command import main
+from config.commands.root import flattr as main
 from core.money import currency, show
 from core.months.bill import bill
 from core.rules import Rules

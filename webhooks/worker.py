@@ -19,7 +19,7 @@ from core.likes import Recorded
 from core.mail import inbox
 from core.mail.faults import hash_of, place_of
 from core.mail.inbox import Done, Waiting
-from core.mail.sealing import Seal
+from core.mail.sealing import Seal, Unsealable
 from core.rules import Rules
 from webhooks.metrics import Metrics
 from webhooks.packing import unpack
@@ -35,6 +35,9 @@ for tens of milliseconds only."""
 
 LOOK = 1.0
 """Seconds between two looks for work that nobody announced (another process's, or a replay's)."""
+
+LONGEST_REASON = 300
+"""Characters that are kept of why a delivery could not be read."""
 
 LONGEST_PAUSE = 15.0
 """Seconds between two tries at most while the database is away."""
@@ -52,6 +55,9 @@ class _Translated:
 
 class _Unknown(Exception):
     """The delivery's connector is not on here."""
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"the connector {platform} is not on; switch it on and replay")
 
 
 class Worker:
@@ -157,17 +163,18 @@ class Worker:
         return len(found), len(ours), spoke
 
     def _translate(self, item: Waiting) -> _Translated:
+        body_hash = None
         try:
             connector = self._connectors.get(item.platform)
             if connector is None:
-                raise _Unknown
+                raise _Unknown(item.platform)
             if item.sealed is None:
                 raise Unreadable("its body is purged")
             delivery = unpack(self._seal.open(item.sealed), item.received_at)
             body_hash = hashlib.sha256(delivery.body).hexdigest()
             return _Translated(item=item, events=tuple(connector.translate(delivery)), body_hash=body_hash)
         except Exception as fault:  # noqa: BLE001 - a connector's bug is a dead letter and stops no other delivery
-            return _Translated(item=item, fault=fault)
+            return _Translated(item=item, body_hash=body_hash, fault=fault)
 
     def _record(self, tx: Session, each: _Translated, at: datetime) -> list[str] | None:
         """Take a delivery's events into the books: what became of each; None if it is a dead letter now."""
@@ -183,9 +190,8 @@ class Worker:
                     raise  # the whole batch comes again
                 savepoint.rollback()
                 fault = error
-        unknown = isinstance(fault, _Unknown)
-        why = f"the connector {each.item.platform} is not on; switch it on and replay" if unknown else place_of(fault)
-        inbox.mark_dead(tx, each.item.id, error=why, error_hash=hash_of(fault), at=at)
+        why = _why(fault)
+        inbox.mark_dead(tx, each.item.id, error=why, error_hash=hash_of(fault), at=at, body_hash=each.body_hash)
         log.error("delivery %d from %s is a dead letter: %s", each.item.id, each.item.platform, why)
         return None
 
@@ -194,6 +200,13 @@ class Worker:
             self._converse(tx, event, received_at)
             return "answered"
         return likes.record(tx, self._rules, event, received_at).value
+
+
+def _why(fault: Exception) -> str:
+    """The sentence that we or the connector wrote for the operator; of a bug, which may quote anything, its place."""
+    if isinstance(fault, Unreadable | Unsealable | _Unknown) and str(fault):
+        return " ".join(str(fault).split())[:LONGEST_REASON]
+    return place_of(fault)
 
 
 async def _finishing(work: asyncio.Future[None]) -> None:

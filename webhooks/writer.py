@@ -22,7 +22,7 @@ log = logging.getLogger("flattr.webhooks")
 
 LARGEST_BATCH = 500
 
-LINGER = 0.002
+LINGER = 0.001
 """Seconds between two commits at least: a lone delivery never waits, and under load more of them share a commit."""
 
 _Work = tuple[Incoming | datetime, asyncio.Future[bool]]
@@ -190,7 +190,7 @@ class Writer:
         items = [what for what, _ in batch if isinstance(what, Incoming)]
         answers: list[tuple[asyncio.Future[bool], bool | Exception]]
         try:
-            with self._db.transaction() as tx:
+            with self._db.engine.begin() as tx:
                 stored = iter(inbox.store(tx, items))
                 for what, _ in batch:
                     if isinstance(what, datetime):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.answers import suggesting
 from bot.answers.giving import network_named
 from bot.hearing import said
 from bot.talk import Reply, Talk, Turn, reply
@@ -88,12 +89,13 @@ def merge_lines(talk: Talk, merge: MergePreview) -> list[str]:
     if merge.card:
         lines.append(f"- the {short(merge.card, 40)} card pays.")
     if merge.flattrs:
-        double = f"; {merge.doubles} of them you both have, and they count once" if merge.doubles else ""
+        double = f"; {merge.doubles} of them you both have, counted once" if merge.doubles else ""
         lines.append(
             f"- {count(merge.flattrs, 'like')} of this month {'come' if merge.flattrs > 1 else 'comes'} over{double}."
         )
     if merge.subscriptions:
-        lines.append(f"- {count(merge.subscriptions, 'subscription')} come over.")
+        come = "comes" if merge.subscriptions == 1 else "come"
+        lines.append(f"- {count(merge.subscriptions, 'subscription')} {come} over.")
     if merge.months_under_way:
         names = listed(month(each) for each in merge.months_under_way)
         lines.append(f"- {names} is still settled as before, with its own budget.")
@@ -122,8 +124,9 @@ def answer(turn: Turn, wish: said.Yes | said.No) -> Reply:
         done = linking.confirm(turn.tx, turn.rules, row, turn.at)
     except (LinkRefused, LookupError) as refused:
         return reply(str(refused))
-    joined = f" {count(done.moved, 'older like')} for your things now count." if done.moved else ""
-    merged = " What both had is one now." if done.merge is not None else ""
+    verb = "counts" if done.moved == 1 else "count"
+    joined = f" {count(done.moved, 'older like')} for your things now {verb}." if done.moved else ""
+    merged = f" What both had is one now{_one_budget(turn, done.merge)}." if done.merge is not None else ""
     return reply(
         f"Linked: {name} is yours here, and its likes count from now on.{merged}{joined}",
         '"accounts" lists them, "unlink" takes one away.',
@@ -131,11 +134,18 @@ def answer(turn: Turn, wish: said.Yes | said.No) -> Reply:
     )
 
 
+def _one_budget(turn: Turn, merge: MergePreview) -> str:
+    if not merge.ended_budget_micros:
+        return f"; your budget is {show(merge.budget_micros, turn.money)} a month" if merge.budget_micros else ""
+    ended = f"the other budget, {show(merge.ended_budget_micros, turn.money)}, has ended"
+    return f"; your one budget is {show(merge.budget_micros, turn.money)} a month, and {ended}"
+
+
 def accounts(turn: Turn) -> Reply:
     """The accounts that are one person."""
     person_id = turn.person_id
     if person_id is None:
-        return reply("I know nothing of you yet.", '"link" begins, or "budget 5".', buttons=("help",))
+        return reply("I know nothing of you yet.", f'"link" begins, or "{suggesting.budget(turn)}".', buttons=("help",))
     lines = []
     for row in persons.accounts_of(turn.tx, person_id):
         marks = [str(row)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.answers import month_view
+from bot.answers import month_view, suggesting
 from bot.answers.month_view import View
 from bot.hearing import said
 from bot.hearing.spelling import is_url, nearest_only
@@ -14,6 +14,7 @@ from core.likes import Recorded
 from core.months import worth
 from core.people import claims, persons, preferences, subscriptions
 from core.people.tables import Account
+from core.periods import month_of
 
 
 def flattr(turn: Turn, said_: said.Flattr) -> Reply:
@@ -82,7 +83,8 @@ def _counted(turn: Turn, name: str, url: str, line: worth.Line, view: View, *, a
         case _:
             text = f"{start}{name} is noted, but does not count this month."
     if not view.budget_micros and line.state in ("counts", "pending"):
-        return reply(text, 'Set one with "budget 5": it starts at once.', undo, buttons=("budget 5",))
+        begin = suggesting.budget(turn)
+        return reply(text, f'Set one with "{begin}": it starts at once.', undo, buttons=(begin,))
     return reply(text, undo)
 
 
@@ -249,9 +251,22 @@ def ignoring(turn: Turn, wish: said.Ignore | said.Unignore) -> Reply:
     person_id = turn.person_id
     if wrong:
         return reply(wrong)
+    left_out = _ignored_lines(turn, person_id) if person_id else {}
     if found is None or person_id is None or not preferences.unignore(turn.tx, person_id, persons.key(found)):
         return reply('You do not ignore them. "ignore" shows whom you do.')
-    return reply(f"{creator(turn, found)} can get shares from you again; new likes count.")
+    back = left_out.keys() - _ignored_lines(turn, person_id).keys()
+    months = listed(month(number) for number in sorted({left_out[each] for each in back}))
+    old = f"; {count(len(back), 'older like')} of {months} {'is' if len(back) == 1 else 'are'} no longer left out"
+    return reply(
+        f"{creator(turn, found)} can get shares from you again: new likes count{old if back else ''}.",
+        "What you liked while you ignored them does not.",
+    )
+
+
+def _ignored_lines(turn: Turn, person_id: int) -> dict[int, int]:
+    """The likes that are left out because their creators are ignored, with their month, if it is not closed."""
+    views = [month_view.of(turn, person_id, each) for each in {month_view.current(turn, person_id), month_of(turn.at)}]
+    return {line.flattr_id: view.month for view in views for line in view.lines if line.state == "ignored"}
 
 
 def show_ignored(turn: Turn) -> Reply:

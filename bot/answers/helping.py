@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bot.answers import suggesting
 from bot.hearing.said import Guess, Hello, Help, Misread, Thanks, Unknown
 from bot.hearing.vocabulary import TOPICS, WORDS
 from bot.talk import Reply, Turn, reply
 from bot.wording import quoted
 from core.money import show
 
+SENT = 100
+"""Characters of a message that is offered as a button."""
 PRETEND = "All money on this hub is pretend money."
 
 
@@ -20,8 +23,8 @@ def introduction(turn: Turn) -> str:
         f" {_fee(turn)} of it keeps the hub going.\n"
         "You see the list before anything is charged, you never pay more than your budget, and a month"
         " without likes costs nothing.\n"
-        f'To begin, say "budget 5" (from {least} a month). "link" adds your other networks, "claim" lets you'
-        ' receive, "help" shows the rest.'
+        f'To begin, say "{suggesting.budget(turn)}" (from {least} a month). "link" adds your other networks,'
+        ' "claim" lets you receive, "help" shows the rest.'
     )
     return f"{lines}\n{PRETEND}" if turn.talk.gateway.pretend else lines
 
@@ -36,7 +39,7 @@ def hello(turn: Turn, said: Hello | Thanks) -> Reply:
     if isinstance(said, Thanks):
         return reply('You are welcome. "status" shows your month.' if turn.person else "You are welcome.")
     if turn.person is None:
-        return reply(f"Hello! {introduction(turn)}", buttons=("budget 5", "help"))
+        return reply(f"Hello! {introduction(turn)}", buttons=(suggesting.budget(turn), "help"))
     return reply(
         'Hello! "status" shows what your month looks like, "list" your likes, "help" everything else.',
         buttons=("status", "list", "help"),
@@ -47,11 +50,14 @@ def help_(turn: Turn, said: Help) -> Reply:
     """All commands in short, or one in full."""
     if said.topic is not None:
         word = WORDS[said.topic]
+        would = said.would if len(said.would) <= SENT else ""
         return reply(
+            f'A question changes nothing. To do it, send "{would}" without a question mark.' if would else "",
             f"{word.usage}: {word.about}",
             word.more,
             f"For example: {quoted(word.examples)}.",
             *_also(word.also),
+            buttons=(would,) if would else (),
         )
     lines = [] if turn.person else [introduction(turn), ""]
     lines += [f"{topic.title}: {', '.join(word.name for word in topic.words)}" for topic in TOPICS]
@@ -80,7 +86,7 @@ def unknown(turn: Turn, said: Unknown) -> Reply:
         return reply(f"Did you mean {quoted(said.instead)}?", buttons=said.instead)
     if turn.person is None:
         return reply(f"I did not understand that, so here is what I do. {introduction(turn)}", buttons=("help",))
-    tries = ("status", "budget 5", "help")
+    tries = ("status", suggesting.budget(turn), "help")
     return reply(f"I did not understand that. Try {quoted(tries)}.", buttons=("status", "help"))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from babel import numbers
 from sqlmodel import select
 
+from bot.answers import suggesting
 from bot.hearing.said import ChooseCard, Cover, RemoveCard, SetBudget, SetCap, ShowBudget, ShowCaps, ShowCard, ShowCover
 from bot.talk import Reply, Turn, reply
-from bot.wording import month, short
+from bot.wording import month, quoted, short
 from core.money import parse_amount, plain, show
 from core.months import stages
 from core.months.tables import Statement
@@ -27,10 +28,11 @@ def budget(turn: Turn, said: ShowBudget | SetBudget) -> Reply:
     if not held and not later:
         return reply(
             f"You have no budget. {_bounds(turn)}",
-            'Say, for example, "budget 5": it starts at once, and a month without likes costs nothing.',
-            buttons=("budget 5", "budget 10"),
+            f'Say, for example, "{suggesting.budget(turn)}": it starts at once, and a month without likes costs'
+            " nothing.",
+            buttons=(suggesting.budget(turn), suggesting.budget(turn, 2)),
         )
-    ahead = ""
+    ahead, example = "", suggesting.budget(turn, 2)
     if later:
         ahead = f"From {month(later[0])} on it will be {_a_month(turn, later[1])}."
     return reply(
@@ -39,7 +41,7 @@ def budget(turn: Turn, said: ShowBudget | SetBudget) -> Reply:
         else "You have no budget for this month.",
         ahead,
         card_line(turn, person_id),
-        'To change it, say for example "budget 10" (from next month) or "budget 10 now" (this month).',
+        f'To change it, say for example "{example}" (from next month) or "{example} now" (this month).',
     )
 
 
@@ -205,7 +207,7 @@ def caps(turn: Turn, said: ShowCaps | SetCap) -> Reply:
         turn.tx.flush()
     lines = _caps(turn)
     if not lines:
-        return reply('You have no cap. "cap 0.50 per like" or "cap 5 per creator" sets one.')
+        return reply(f"You have no cap. {quoted(suggesting.caps(turn))} sets one.")
     lines.append("What a cap cuts off is not charged." + (' "cap off" ends it.' if isinstance(said, ShowCaps) else ""))
     return reply(*lines)
 

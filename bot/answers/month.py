@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from sqlmodel import col, select
 
-from bot.answers import month_view
+from bot.answers import month_view, suggesting
 from bot.answers.month_view import View
 from bot.hearing import said
 from bot.hearing.when import MonthSaid
 from bot.talk import Reply, Talk, Turn, reply
 from bot.wording import about, count, date, listed, month, short, thing, until
-from core import likes, things
+from core import standing, things
 from core.money import show
 from core.months import statements, worth
 from core.months.tables import Statement
@@ -27,7 +27,7 @@ def status(turn: Turn) -> Reply:
     """What each like is worth now, what is pending, and what happens next."""
     person_id = turn.person_id
     if person_id is None:
-        return reply('You have no likes here yet. "budget 5" begins; "help" says what this is.', buttons=("budget 5",))
+        return _nothing_yet(turn)
     lines: list[str] = []
     reviewing = month_view.under_review(turn, person_id)
     if reviewing is not None:
@@ -38,6 +38,11 @@ def status(turn: Turn) -> Reply:
     if preferences.paused(turn.tx, person_id):
         lines.append('You are paused: new likes do not count until you say "resume".')
     return Reply("\n".join(lines), reply(buttons=("list",)).buttons)
+
+
+def _nothing_yet(turn: Turn) -> Reply:
+    begin = suggesting.budget(turn)
+    return reply(f'You have no likes here yet. "{begin}" begins; "help" says what this is.', buttons=(begin,))
 
 
 def worth_line(talk: Talk, view: View) -> str:
@@ -73,7 +78,7 @@ def _open(turn: Turn, person_id: int, view: View) -> list[str]:
     money = turn.money
     lines = [f"{month(view.month)} so far. {worth_line(turn.talk, view)}", _pending(view)]
     if not view.budget_micros:
-        lines.append('You have no budget for this month. "budget 5 now" sets one.')
+        lines.append(f'You have no budget for this month. "{suggesting.budget(turn)} now" sets one.')
     elif preferences.skipped(turn.tx, person_id, view.month):
         lines.append('You skip this month, so nothing is charged. "unskip" takes that back.')
     else:
@@ -114,7 +119,7 @@ def listing(turn: Turn, wish: said.List) -> Reply:
     """The numbered likes of a month."""
     person_id = turn.person_id
     if person_id is None:
-        return reply('You have no likes here yet. "budget 5" begins; "help" says what this is.', buttons=("budget 5",))
+        return _nothing_yet(turn)
     chosen = month_view.current(turn, person_id)
     number = wish.month.last(turn.at) if wish.month else chosen
     if number > month_of(turn.at):
@@ -240,7 +245,7 @@ def _struck(
         line, owner = picked[number]
         if line.state in ("struck", "withdrawn"):
             already.append(line)
-        elif likes.strike(turn.tx, person_id=owner, flattr_id=line.flattr_id, at=turn.at):
+        elif standing.strike(turn.tx, person_id=owner, flattr_id=line.flattr_id, at=turn.at):
             done.append(line)
     lines = []
     if done:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.hearing import said
 from bot.talk import Reply, Turn, reply
 from bot.wording import count, date, month
@@ -23,24 +25,29 @@ def whole(micros: int, money: Currency) -> str:
 def claim(turn: Turn) -> Reply:
     """The person receives from now on."""
     person_id = turn.member()
+    mine = persons.accounts_of(turn.tx, person_id)
+    back = any(claims.is_declined(turn.tx, turn.rules, persons.ref(row)) for row in mine)
+    undone = "Your decline is taken back; you receive again." if back else ""
     can_pay = turn.talk.gateway.can_pay(person_id)
     done = claims.claim(turn.tx, turn.rules, person_id=person_id, at=turn.at, can_pay=can_pay)
-    accounts = persons.accounts_of(turn.tx, person_id)
-    what = f"your {count(len(accounts), 'account')}" if len(accounts) > 1 else "this account"
+    what = f"your {count(len(mine), 'account')}" if len(mine) > 1 else "this account"
+    if done.before and not done.joined and back:
+        return reply(undone, "What your decline made void stays void; new likes count.", buttons=("earnings",))
     if done.before and not done.joined:
         return reply('You receive already. "earnings" shows what.', buttons=("earnings",))
     if not done.payable:
         return reply(
+            "Your decline is taken back." if back else "",
             f"You have claimed {what}. What is liked stays pending until money can be sent to you; say"
-            ' "claim" again once it can.'
+            ' "claim" again once it can.',
         )
     joined = "Nothing was waiting for you yet."
     if done.joined:
-        older = f", {done.moved} of them older ones" if done.moved else ""
+        older = f", {done.moved} of them older" if done.moved else ""
         verb = "counts" if done.joined == 1 else "count"
         joined = f"{count(done.joined, 'like')} of {count(done.patrons, 'patron')} now {verb} this month{older}."
     return reply(
-        f"You receive now, for all things of {what}. {joined}",
+        f"{undone} {joined}" if back else f"You receive now, for all things of {what}. {joined}",
         'Other accounts of yours: "link" adds them. "earnings" shows what you get.',
         buttons=("earnings", "link"),
     )
@@ -60,7 +67,7 @@ def earnings(turn: Turn) -> Reply:
     money = turn.money
     got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
     paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
-    lines = [f"Paid out to you so far: {paid}. Due to you: {due}; the next payout run is on {date(got.next_run)}."]
+    lines = [f"Paid out to you so far: {paid}. Due to you: {due}; {_run(turn, got.next_run)}."]
     if got.waiting_micros:
         lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")
     if got.due_micros and got.due_micros < turn.rules.payout_min_micros:
@@ -77,22 +84,35 @@ def earnings(turn: Turn) -> Reply:
     return reply(*lines)
 
 
+def _run(turn: Turn, next_run: datetime) -> str:
+    """When money goes out; a day that is past was one on which nobody was owed anything, so no run has begun."""
+    if next_run <= turn.at:
+        return "it goes out with the next payout run"
+    return f"the next payout run is on {date(next_run)}"
+
+
 def decline(turn: Turn, wish: said.Decline | said.TakeBack) -> Reply:
     """This account wants no money, or wants it after all."""
     row = persons.account_of(turn.tx, turn.by)
     where = f"this {turn.talk.title(turn.by.platform)} account"
+    receives = turn.person is not None and turn.person.payable_since is not None
+    kind = "like" if receives else "pending like"  # what a receiving creator has in the open month does count
     declined = claims.is_declined(turn.tx, turn.rules, turn.by)
     if isinstance(wish, said.TakeBack):
         if not declined:
             return reply(f"You have not declined for {where}.")
         mine = Account(platform=turn.by.platform, account_id=turn.by.account_id)  # not stored for this
         claims.take_back(turn.tx, turn.rules, mine, turn.at)
-        return reply(f"Taken back: new likes of the things of {where} count again.", 'To receive, say "claim".')
+        return reply(
+            f"Taken back: new likes of the things of {where} count again.",
+            "You receive again." if receives else 'To receive, say "claim".',
+        )
     if declined:
         return reply(f'You have declined for {where}. "decline undo" takes it back.')
     if not wish.sure:
         waiting = claims.pending_for(turn.tx, turn.rules, row, turn.at).flattrs if row else 0
-        void = f" {count(waiting, 'pending like')} would be void for good." if waiting else ""
+        now = f", which {'counts' if waiting == 1 else 'count'} now," if receives else ""
+        void = f" {count(waiting, kind)}{now} would be void for good." if waiting else ""
         return reply(
             f"If you decline, nobody can give money for the things of {where}.{void} You can take it back later.",
             'If you are sure, say "decline yes".',
@@ -104,5 +124,5 @@ def decline(turn: Turn, wish: said.Decline | said.TakeBack) -> Reply:
     if fresh:
         turn.tx.delete(row)  # of who declines nothing is kept but a hash
         turn.tx.flush()
-    void = f" {count(done.voided, 'pending like')} {'is' if done.voided == 1 else 'are'} void." if done.voided else ""
+    void = f" {count(done.voided, kind)} {'is' if done.voided == 1 else 'are'} void." if done.voided else ""
     return reply(f"Declined: nobody can give money for the things of {where}.{void}", '"decline undo" takes it back.')

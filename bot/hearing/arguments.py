@@ -60,7 +60,16 @@ def amount_of(words: list[str]) -> tuple[str, bool] | None:
         return "0", now
     if sum(any(mark.isdigit() for mark in word) for word in rest) != 1 or len(rest) > 2:
         return None
-    return " ".join(rest), now
+    return _plain(" ".join(rest)), now
+
+
+def _plain(amount: str) -> str:
+    """1.000,50 and 1,000.50 without their thousands marks: with two different marks the last is the decimal one."""
+    found = re.search(r"(?<![\d.,'])\d{1,3}([.,'])\d{3}(?:\1\d{3})*(?!\1)[.,]\d+(?![\d.,'])", amount)
+    if found is None:
+        return amount
+    plain = re.sub(r"[.,'](?=.*[.,])", "", found[0]).replace(",", ".")
+    return amount[: found.start()] + plain + amount[found.end() :]
 
 
 def looks_ambiguous(amount: str) -> bool:

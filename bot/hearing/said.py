@@ -19,9 +19,10 @@ class Thanks:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """``topic``: a command's name, or None for all of them."""
+    """``topic``: a command's name, or None for all; ``would``: what does it, after a question about it."""
 
     topic: str | None = None
+    would: str = ""
 
 
 @dataclass(frozen=True, slots=True)

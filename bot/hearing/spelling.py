@@ -70,7 +70,7 @@ def url_in(text: str) -> str | None:
     if not found:
         return None
     url = found.group()
-    while url and url[-1] in ".,;:!?'*_~|]}…)":
+    while url and url[-1] in ".,;:!?\uff1f'*_~|]}…)":
         if url[-1] == ")" and url.count("(") >= url.count(")"):
             break  # as in .../wiki/Tip_(gratuity)
         url = url[:-1]

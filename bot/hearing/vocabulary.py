@@ -156,7 +156,7 @@ TOPICS = (
                 usage="flattr URL",
                 examples=("flattr https://example.org/song", "https://example.org/song"),
                 about="Like anything that has an address. The address alone does, too.",
-                also=("tip", "like"),
+                also=("tip", "like", "pay", "donate"),
             ),
             Word(
                 name="subscribe",

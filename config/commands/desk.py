@@ -74,9 +74,15 @@ class Account(click.ParamType[Any]):
                 param,
                 ctx,
             )
-        known = {*found()[0], "web"}
+        connectors = found()[0]
+        known = {*connectors, "web"}
         if match["platform"] not in known:
             self.fail(f"no connector named {match['platform']}: {closest(match['platform'], known)}", param, ctx)
+        if connector := connectors.get(match["platform"]):
+            card = connector.card
+            if not re.fullmatch(card.account_id_pattern, match["id"]):
+                how = card.account_id_how or f"an id matches {card.account_id_pattern}"
+                self.fail(f"{match['id']!r} is not an account id of {card.title}; {how}", param, ctx)
         return AccountRef(platform=match["platform"], account_id=match["id"])
 
 

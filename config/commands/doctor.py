@@ -17,7 +17,7 @@ from config.clock import SandboxClock
 from config.commands import show
 from config.keys import WHAT_A_LOSS_MEANS
 from config.parts import Parts
-from config.roster import Entry, red
+from config.roster import SHORTEST, Entry, red
 from core.books import invariants
 from core.mail import inbox, outbox
 from core.months.tables import Month, Statement
@@ -47,7 +47,7 @@ def examine(parts: Parts) -> list[Finding]:
             *_connectors(parts),
             *_mail(tx),
             *_people(tx),
-            *_likes(tx),
+            *_likes(tx, parts),
             *_months(tx, parts),
             *_books(tx),
         ]
@@ -117,6 +117,13 @@ def _connectors(parts: Parts) -> Iterator[Finding]:
                 text=f"{action} is off: {entry.connector.card.title}'s terms forbid it",
                 remedy=f'to run it at your own risk: accept_policy_risk = ["{name}.{action}"]',
             )
+        for secret in entry.short_secrets:
+            yield Finding(
+                what=name,
+                state="attention",
+                text=f"connectors.{name}.{secret} has fewer than {SHORTEST} characters and can be guessed",
+                remedy="make a longer one (`openssl rand -hex 32`) and set it at the platform too",
+            )
         for light in red(entry.connector):
             if entry.on and light.action not in entry.off_actions:
                 yield Finding(
@@ -159,20 +166,29 @@ def _people(tx: Session) -> Iterator[Finding]:
         )
 
 
-def _likes(tx: Session) -> Iterator[Finding]:
+def _likes(tx: Session, parts: Parts) -> Iterator[Finding]:
     doubtful = (
-        sa.select(sa.func.count())
+        sa.select(col(Account.platform), sa.func.count())
         .select_from(Like)
+        .join(Account, col(Account.id) == col(Like.account_id))
         .join(Flattr, col(Flattr.id) == col(Like.flattr_id))
         .join(Month, col(Month.id) == col(Flattr.month))
         .where(col(Like.doubtful), col(Month.stage).in_(("open", "review")))
+        .group_by(col(Account.platform))
+        .order_by(col(Account.platform))
     )
-    if count := tx.execute(doubtful).scalar_one():
+    for platform, count in tx.execute(doubtful).all():
+        entry = parts.on.get(platform)
+        asked = entry is not None and "current" in entry.connector.card.abilities
         yield Finding(
             what="likes",
             state="note",
-            text=f"{count} likes are in doubt: like and unlike came too close together to be sure of their order",
-            remedy="the order of receipt decides; their patrons see them in `list` before anything is charged",
+            text=f"{count} likes on {entry.connector.card.title if entry else platform} are in doubt: like and unlike"
+            " came too close together to be sure of their order",
+            remedy="a running hub asks there every few minutes; without an answer before the month closes the order"
+            " of receipt decides"
+            if asked
+            else "the order of receipt decides; their patrons see them in `list` before anything is charged",
         )
 
 

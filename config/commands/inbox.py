@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -72,6 +73,7 @@ def show_(desk: Desk, number: int, *, as_json: bool) -> None:
         try:
             delivery = unpack(parts.seal.open(item.sealed), item.received_at)
             facts["headers"] = {name: list(values) for name, values in delivery.headers.items()}
+            facts["body_sha256"] = hashlib.sha256(delivery.body).hexdigest()  # noted only once it is worked off
             facts["text"] = delivery.body.decode(errors="replace")
         except (Unsealable, ValueError) as error:
             facts["text"] = None
@@ -105,6 +107,8 @@ def replay(desk: Desk, numbers: tuple[int, ...], *, dry_run: bool, as_json: bool
         return
     would = "would be" if dry_run else "were"
     show.say(f"{outcome.replayed} {would} replayed: {outcome.done} done, {outcome.dead} dead again.")
+    for number, why in outcome.why.items():
+        show.say(f"  {number} is dead again: {why}")
     for name, (before, after) in outcome.changes.items():
         show.say(f"  {name}: {before} -> {after}")
     if not outcome.changes:

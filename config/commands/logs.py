@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from config.settings import HubSection
 
 _DELIVERIES = "flattr.deliveries"
-"""Its messages are JSON objects of allow-listed fields, see webhooks.intake."""
+"""Its messages are JSON objects of allow-listed fields, a line for each delivery of a turn, see webhooks.journal."""
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
@@ -28,7 +28,8 @@ class JsonLines(logging.Formatter):
         }
         line |= {name: value for name, value in record.__dict__.items() if name not in _PLAIN}
         if record.name == _DELIVERIES:
-            line |= {"message": "delivery", **json.loads(record.getMessage())}
+            told = [json.loads(each) for each in record.getMessage().splitlines()]
+            return "\n".join(json.dumps(line | {"message": "delivery", **each}) for each in told)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
@@ -42,8 +43,10 @@ class Lines(logging.Formatter):
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         if record.name == _DELIVERIES:
-            told = json.loads(record.getMessage())
-            return f"{at}  delivery from {told['platform']}: {told['outcome']} ({told['status']}), {told['ms']} ms"
+            return "\n".join(
+                f"{at}  delivery from {told['platform']}: {told['outcome']} ({told['status']}), {told['ms']} ms"
+                for told in map(json.loads, record.getMessage().splitlines())
+            )
         more = {name: value for name, value in record.__dict__.items() if name not in _PLAIN}
         rest = "".join(f"  {name}={value}" for name, value in more.items())
         text = f"{at}  {level}{record.getMessage()}{rest}"

@@ -38,13 +38,14 @@ def run(context: click.Context) -> None:
 
 
 @click.command(
-    short_help="Play two months without a person, and prove every figure.",
+    short_help="Play a month (and the next payout run) without a person, and prove every figure.",
 )
 @json_option
 @click.pass_context
 def demo(context: click.Context, *, as_json: bool) -> None:
-    """Play two months without a person: likes over real HTTP, the bot, two closings, payouts, and the proof.
+    """Play a month without a person, and the next one's payout run: likes over real HTTP, bot, closing, proof.
 
+    Money of a patron's first month waits one payout run longer, so the creators are paid a month later.
     Runs on a temporary database and a free port; your settings and data are not touched. Exit status 1 if any
     figure is off.
     """
@@ -72,7 +73,7 @@ def bench(context: click.Context, arguments: tuple[str, ...]) -> None:
     names = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     for name in names:
         if name not in known:
-            raise Impossible(f"no benchmark named {name}: {closest(name, known)}")
+            raise click.UsageError(f"no benchmark named {name}: {closest(name, known)}")
     worst = 0
     for name in names or sorted(known):
         command = [sys.executable, "-m", f"bench.{name}", *arguments[len(names) :]]

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from connectors.base import Colour
 from core.money import Currency, plain
+from core.periods import month_name
 
 LIGHTS: Mapping[Colour, str] = {
     "green": "[green]● green[/]",
@@ -83,9 +84,17 @@ def amount(micros: int, money: Currency) -> str:
     return plain(micros, money)
 
 
+_MONTHS = frozenset({"month", "reviewing"})
+"""Fields that hold a month as the core counts them; programs read it as people do."""
+
+
+def _named(name: str, value: Any) -> Any:
+    return month_name(value) if name in _MONTHS and isinstance(value, int) else value
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {each.name: _named(each.name, getattr(value, each.name)) for each in fields(value)}
     match value:
         case datetime() | date():
             return value.isoformat()

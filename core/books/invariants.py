@@ -66,8 +66,8 @@ RULES: dict[str, str] = {
          where p.account_id is null""",
     "no share is posted that was not fixed at closing": """
         select p.source from posting p
-         where p.kind = 'share'
-           and (select count(*) from share) < (select count(*) from posting q where q.kind = 'share')""",
+          left join share h on h.flattr_id = cast(substr(p.source, 8) as bigint)
+         where p.kind = 'share' and h.flattr_id is null""",
     "a statement is collected at most once": """
         select statement_id, count(*) from charge where state = 'collected'
          group by statement_id having count(*) > 1""",
@@ -98,7 +98,9 @@ RULES: dict[str, str] = {
           from flattr f join month m on m.id = f.month
          where m.stage in ('open', 'review') and f.origin <> 'subscription' and f.moved_to_id is null
            and f.standing <> exists (select 1 from likes l
-                where l.flattr_id = f.id and l.standing and l.uncounted is null)""",
+                where l.flattr_id = f.id and l.standing and l.uncounted is null)
+           and not exists (select 1 from statement s
+                where s.patron_id = f.patron_id and s.month = f.month and s.state <> 'review')""",
     "a like that counts, counts for its own patron's flattr": """
         select l.id, l.flattr_id from likes l join flattr f on f.id = l.flattr_id where f.thing_id <> l.thing_id""",
     "nobody is paid for what they flattred themselves": """

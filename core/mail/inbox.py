@@ -70,11 +70,12 @@ class InboxCounts:
         return self.stored - self.waiting - self.done - self.dead
 
 
-def store(tx: Session, items: Sequence[Incoming]) -> list[bool]:
+def store(tx: Session | sa.Connection, items: Sequence[Incoming]) -> list[bool]:
     """Store deliveries; True where it is new, False where the same one (platform and key) was there before.
 
     A repeat is counted and changes nothing else. Nothing may be acknowledged before ``tx`` is committed.
     """
+    connection = tx if isinstance(tx, sa.Connection) else tx.connection()
     first: dict[tuple[str, str], Incoming] = {}
     again: Counter[tuple[str, str]] = Counter()
     new: list[bool] = []
@@ -84,12 +85,12 @@ def store(tx: Session, items: Sequence[Incoming]) -> list[bool]:
         new.append(fresh)
         if not fresh:
             again[name] += 1
-    stored = _insert(tx.connection(), first) if first else set()
+    stored = _insert(connection, first) if first else set()
     if len(stored) < len(first):
         again.update(name for name in first if name not in stored)
         new = [fresh and (item.platform, item.key) in stored for fresh, item in zip(new, items, strict=True)]
     if again:
-        tx.connection().execute(
+        connection.execute(
             sa.update(_inbox)
             .where(_inbox.c.platform == sa.bindparam("of"), _inbox.c.key == sa.bindparam("same"))
             .values(repeats=_inbox.c.repeats + sa.bindparam("more")),
@@ -103,17 +104,15 @@ def _insert(connection: sa.Connection, first: dict[tuple[str, str], Incoming]) -
 
     By hand and in one statement, because its time is the time of an acknowledgement (reliability.md, R8).
     """
+    values: list[object] = []
     # In one order everywhere, lest two processes that store the same deliveries wait for each other.
-    values = [
-        value
-        for name in sorted(first)
-        for item in (first[name],)
-        for value in (*name, to_micros(item.received_at), item.sealed, item.body_hash)
-    ]
+    for name in sorted(first):
+        item = first[name]
+        values += (item.platform, item.key, to_micros(item.received_at), item.sealed, item.body_hash)
     if connection.dialect.name == "sqlite":
-        driver = connection.connection.dbapi_connection
-        assert driver is not None
-        inserted = driver.cursor().execute(_insert_statement(len(first), "?"), values).rowcount
+        cursor = connection.connection.cursor()  # the driver's own: a result object would take as long as ten rows
+        cursor.execute(_insert_statement(len(first), "?"), values)
+        inserted = cursor.rowcount
         if inserted == len(first):
             return first.keys()
         # Not RETURNING: the driver lets go of the interpreter for every row, and gets it back from a busy loop
@@ -178,12 +177,20 @@ def mark_done(tx: Session, at: datetime, done: Sequence[Done]) -> None:
         tx.connection().execute(sa.update(_inbox).where(_inbox.c.id.in_(drop)).values(sealed=None))
 
 
-def mark_dead(tx: Session, item_id: int, *, error: str, error_hash: str, at: datetime) -> None:
-    """Make a dead letter: kept, listed, replayable. ``error`` names type and place, never contents."""
+def mark_dead(
+    tx: Session, item_id: int, *, error: str, error_hash: str, at: datetime, body_hash: str | None = None
+) -> None:
+    """Make a dead letter: kept, listed, replayable. ``error`` says why in words of ours, never contents."""
     tx.connection().execute(
         sa.update(_inbox)
         .where(_inbox.c.id == item_id)
-        .values(state="dead", done_at=at, error=error, error_hash=error_hash)
+        .values(
+            state="dead",
+            done_at=at,
+            error=error,
+            error_hash=error_hash,
+            body_hash=sa.func.coalesce(sa.literal(body_hash, sa.String), _inbox.c.body_hash),
+        )
     )
 
 
@@ -234,11 +241,12 @@ def counts(tx: Session) -> InboxCounts:
     )
 
 
-def probe(tx: Session, name: str, at: datetime) -> None:
+def probe(tx: Session | sa.Connection, name: str, at: datetime) -> None:
     """Write a row and take it back, so that committing ``tx`` shows that the database can be written."""
-    tx.connection().execute(
+    connection = tx if isinstance(tx, sa.Connection) else tx.connection()
+    connection.execute(
         sa.insert(_inbox).values(
             platform="", key=name, received_at=at, body_hash="", state="waiting", repeats=0, events=0
         )
     )
-    tx.connection().execute(sa.delete(_inbox).where(_inbox.c.platform == "", _inbox.c.key == name))
+    connection.execute(sa.delete(_inbox).where(_inbox.c.platform == "", _inbox.c.key == name))

@@ -27,10 +27,17 @@ update statement as s set state = 'void'
  where {_HERE} and exists (select 1 from skip k where k.person_id = s.patron_id and k.month = s.month)
 """  # noqa: S608 - made of this package's constants
 
-# Every share with its rank first; its amount is known once the ranks have been counted. "cross join" keeps SQLite to
-# the order of the tables as written: left to itself it reads the whole month's flattrs for every chunk of statements.
+_TABLE = """
+create temporary table if not exists ranked (
+  statement_id bigint, place bigint, flattr_id bigint, creator_id bigint, primary key (statement_id, place))
+"""
+_EMPTY = "delete from ranked"
+
+# What counts, with its rank, once: in a temporary table, since the amounts are known only when it has been counted.
+# "cross join" keeps SQLite to the order of the tables as written: left to itself it reads the whole month's flattrs
+# for every chunk of statements.
 _RANK = f"""
-insert into share (flattr_id, statement_id, creator_id, micros)
+insert into ranked (flattr_id, statement_id, creator_id, place)
 select f.id, s.id, p.creator_id, row_number() over (partition by s.id order by f.id) - 1
   from statement s
  cross join person u
@@ -43,7 +50,9 @@ select f.id, s.id, p.creator_id, row_number() over (partition by s.id order by f
 """  # noqa: S608
 
 _COUNT = f"""
-update statement as s set flattrs = (select count(*) from share h where h.statement_id = s.id) where {_HERE}
+update statement as s set flattrs = r.number
+  from (select statement_id, count(*) as number from ranked group by statement_id) r
+ where r.statement_id = s.id and {_HERE}
 """  # noqa: S608
 
 _CHARGE = f"""
@@ -60,7 +69,7 @@ update statement as s set charge_micros = m.cap_micros * s.flattrs / m.most
           from (select t.id, u.cap_per_creator_micros as cap_micros, count(*) as mine
                   from statement t
                   join person u on u.id = t.patron_id and u.cap_per_creator_micros is not null
-                  join share h on h.statement_id = t.id
+                  join ranked h on h.statement_id = t.id
                  where t.month = :month and t.id between :first and :last
                  group by t.id, u.cap_per_creator_micros, h.creator_id) per_creator
          group by id, cap_micros) m
@@ -99,19 +108,13 @@ update statement as s set
 
 _VOID = f"update statement as s set state = 'void' where {_HERE}"  # noqa: S608
 
-_NOTHING = """
-delete from share where statement_id in (
-  select s.id from statement s
-   where s.month = :month and s.id between :first and :last and s.state = 'void' and s.flattrs > 0)
-"""
-
 _SHARES = """
-update share set micros = (
-  select s.share_micros + case
-           when ((share.micros - s.patron_id - s.month * s.spare_micros) % s.flattrs + s.flattrs) % s.flattrs
-                < s.spare_micros then 1 else 0 end
-    from statement s where s.id = share.statement_id)
- where statement_id between :first and :last
+insert into share (flattr_id, statement_id, creator_id, micros)
+select r.flattr_id, r.statement_id, r.creator_id, s.share_micros + case
+         when ((r.place - s.patron_id - s.month * s.spare_micros) % s.flattrs + s.flattrs) % s.flattrs
+              < s.spare_micros then 1 else 0 end
+  from ranked r join statement s on s.id = r.statement_id
+ where s.state = 'due'
 """
 
 _VOID_NOTES = """
@@ -120,8 +123,8 @@ select 'statement', 'statement:' || s.id, s.patron_id, 'waiting', 0, 0, :at, :at
   from statement s where s.month = :month and s.id between :first and :last and s.state = 'void'
 """
 
-_STEPS = (_SKIP, _RANK, _COUNT, _CHARGE, _CAP_PER_CREATOR, _WHOLE_UNITS, _COST, _FEE, _SPLIT, _VOID, _NOTHING,
-          _SHARES, _VOID_NOTES)  # fmt: skip
+_STEPS = (_TABLE, _EMPTY, _SKIP, _RANK, _COUNT, _CHARGE, _CAP_PER_CREATOR, _WHOLE_UNITS, _COST, _FEE, _SPLIT, _VOID,
+          _SHARES, _VOID_NOTES, _EMPTY)  # fmt: skip
 
 
 def close_chunk(tx: Session, rules: Rules, month: int, at: datetime) -> int:

@@ -17,7 +17,6 @@ from core.database import Database, execute_many, to_micros
 from core.mail import outbox
 from core.months.tables import Charge, Month, Statement
 from core.payments.gateway import ChargeRequest, Done, Gateway, Outcome, Refused, Unknown
-from core.people.tables import Card
 from core.rules import Rules
 
 BATCH = 5_000
@@ -67,48 +66,46 @@ def settle(tx: Session, month: int, at: datetime) -> bool:
     return True
 
 
+# Without effect where an attempt has no answer yet: it keeps the card that it was asked with. The statements are
+# locked (where there are row locks), so that nobody who leaves meanwhile voids one whose charge is being asked for.
 _ASK = """
-insert into charge (statement_id, attempt, state, asked_at)
-select s.id, s.attempts + 1, 'asked', :at
+insert into charge (statement_id, attempt, state, asked_at, card_reference)
+select s.id, s.attempts + 1, 'asked', :at, k.reference
   from statement s
+  left join card k on k.person_id = s.patron_id
  where s.month = :month and s.state = 'due' and s.next_attempt_at <= :at
- order by s.next_attempt_at, s.id limit :batch
+ order by s.next_attempt_at, s.id limit :batch {lock}
 on conflict do nothing
+"""
+
+# The state is spelt out, not bound: only so is the partial index used. "cross join" keeps SQLite to that index first.
+_ASKED = """
+select s.id, s.patron_id, s.charge_micros, c.attempt, c.card_reference
+  from statement s
+ cross join charge c
+ where s.month = :month and s.state = 'due' and s.next_attempt_at <= :at
+   and c.statement_id = s.id and c.attempt = s.attempts + 1
+ order by s.next_attempt_at, s.id limit :batch
 """
 
 
 def _ask(tx: Session, rules: Rules, month: int, at: datetime) -> list[ChargeRequest]:
     """Write the next attempts down; the requests to make for them."""
-    # Locked, so that nobody who leaves meanwhile voids a statement whose charge is being asked for.
-    rows = tx.execute(
-        sa.select(
-            col(Statement.id), col(Statement.patron_id), col(Statement.charge_micros), col(Statement.attempts),
-            col(Card.reference),
-        )
-        .outerjoin(Card, col(Card.person_id) == col(Statement.patron_id))
-        .where(
-            # The state is spelt out, not bound: only so is the partial index used.
-            sa.text("statement.state = 'due'"),
-            col(Statement.month) == month,
-            col(Statement.next_attempt_at) <= at,
-        )
-        .order_by(col(Statement.next_attempt_at), col(Statement.id))
-        .limit(BATCH)
-        .with_for_update(of=Statement)
-    ).all()  # fmt: skip
-    if rows:
-        tx.execute(sa.text(_ASK), {"month": month, "at": to_micros(at), "batch": BATCH})
+    lock = "for update of s" if tx.get_bind().dialect.name == "postgresql" else ""
+    due = {"month": month, "at": to_micros(at), "batch": BATCH}
+    tx.execute(sa.text(_ASK.format(lock=lock)), due)
+    rows = tx.execute(sa.text(_ASKED), due).all()
     return [
         ChargeRequest(
             statement_id=statement_id,
-            attempt=attempts + 1,
+            attempt=attempt,
             patron_id=patron_id,
             month=month,
             amount_minor=rules.money.minor(charge_micros),
             currency=rules.money.code,
             card_reference=reference,
         )
-        for statement_id, patron_id, charge_micros, attempts, reference in rows
+        for statement_id, patron_id, charge_micros, attempt, reference in rows
     ]
 
 

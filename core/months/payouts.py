@@ -19,25 +19,41 @@ from core.payments.gateway import Done, Gateway, Outcome, Refused, TransferReque
 from core.periods import month_of, month_start
 from core.rules import Rules
 
-_DUES = """
+BACK = """
+select cast(substr(source, length(rtrim(source, '0123456789')) + 1) as bigint) as flattr_id,
+       cast(sum(amount_micros) as bigint) as micros
+  from posting where kind = 'share_back' group by 1
+"""
+"""What was taken back of shares, by their flattr (the number at the end of the source)."""
+
+# What is due, each part with its age; "at" is null for what counts against (or, sent back, again for) the oldest
+# money whatever its own time: a payout that was refused leaves all ages as they were. What was taken back of a share
+# is as old as the share.
+_DUES = f"""
 with root as (select id, coalesce(merged_into_id, id) as person_id from person),
-     due as (select credit as account, amount_micros as micros, at from posting where credit % 8 = 3
+     back as ({BACK}),
+     due as (select credit as account, amount_micros as micros, case when kind <> 'payout_back' then at end as at
+               from posting where credit % 8 = 3
              union all
-             select debit, -amount_micros, null from posting where debit % 8 = 3),
-     early as (select 8 * h.creator_id + 3 as account, sum(h.micros) as micros
+             select debit, -amount_micros, null from posting where debit % 8 = 3 and kind <> 'share_back'
+             union all
+             select p.credit, -b.micros, p.at
+               from back b join posting p on p.kind = 'share' and p.source = 'flattr:' || b.flattr_id),
+     early as (select 8 * h.creator_id + 3 as account, sum(h.micros - coalesce(b.micros, 0)) as micros
                  from share h join statement s on s.id = h.statement_id
+                 left join back b on b.flattr_id = h.flattr_id
                 where s.early and s.state = 'collected' and s.collected_at > :previous group by 1)
 select d.person_id, r.person_id as creator_id, d.micros - coalesce(least_of, 0) as micros, d.old_micros,
        c.left_at is not null as gone
   from (select (account - 3) / 8 as person_id, account, sum(micros) as micros,
-               sum(case when micros < 0 or at <= :old then micros else 0 end) as old_micros
+               sum(case when at is null or at <= :old then micros else 0 end) as old_micros
           from due group by account) d
   join root r on r.id = d.person_id
   join person c on c.id = r.person_id
   left join (select account, micros as least_of from early) e on e.account = d.account
  where c.payable_since is not null and (c.cooling_until is null or c.cooling_until <= :at)
  order by r.person_id, d.person_id
-"""
+"""  # noqa: S608 - made of this module's constants
 
 
 def due_period(tx: Session, rules: Rules, at: datetime) -> int | None:
@@ -93,7 +109,9 @@ def _reserve(
     """One payout for a creator, drawn from every person whose accounts were merged into them."""
     available = sum(max(0, micros) for _, micros, _, _ in parts)
     whole = rules.money.floor(available)
-    hurry = any(old > 0 or gone for _, _, old, gone in parts)
+    # A fraction of a minor unit cannot be paid: however old, it hurries nothing.
+    old = rules.money.floor(sum(max(0, old_micros) for _, _, old_micros, _ in parts))
+    hurry = old > 0 or any(gone for _, _, _, gone in parts)
     if whole < (rules.money.minor_micros if hurry else rules.payout_min_micros):
         return
     payout = Payout(run_id=run_id, creator_id=creator_id, amount_micros=whole, asked_at=at)
@@ -107,6 +125,28 @@ def _reserve(
             debit=ledger.creator(person_id), credit=ledger.TRANSIT, amount_micros=taken,
         )  # fmt: skip
         left -= taken
+
+
+_LAST = """
+select p.id, p.source from posting p
+ where p.debit = :account and p.debit % 8 <> 2 and p.kind = 'payout'
+   and not exists (select 1 from posting b where b.kind = 'payout_back' and b.source = p.source)
+ order by p.id desc limit 1
+"""
+
+
+def reach(tx: Session, account: int) -> tuple[int, datetime | None]:
+    """How far a creator's account was paid: the last payout's posting, and until when early money went with it.
+
+    The payouts under way count, those sent back do not. (0, None): nothing was paid.
+    """
+    last = tx.execute(sa.text(_LAST), {"account": account}).one_or_none()
+    if last is None:
+        return 0, None
+    posting_id, source = last
+    payout = tx.get_one(Payout, int(source.split(":")[1]))
+    before = sa.select(sa.func.max(col(PayoutRun.started_at))).where(col(PayoutRun.id) < payout.run_id)
+    return posting_id, tx.execute(before).scalar_one_or_none()
 
 
 def send(db: Database, rules: Rules, gateway: Gateway, at: datetime) -> int:

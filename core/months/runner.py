@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from core.database import Database
+from core.mail.tables import InboxItem
 from core.months import closing, collecting, payouts, review, stages
 from core.months.tables import Month, PayoutRun, Statement
 from core.payments.gateway import Gateway
@@ -104,9 +105,15 @@ def _advance_month(
 
 
 def over(tx: Session, rules: Rules, month: int, at: datetime, clear: Clear) -> bool:
-    """Whether a month's review may begin: it has ended, and what was on its way is here or had its time."""
+    """Whether a month's review may begin: it has ended, what was on its way is here or had its time, and is recorded.
+
+    A hub that was down at midnight has deliveries waiting that were acknowledged before; they count in their month.
+    """
     end = month_end(month)
-    return at >= end and (at >= end + rules.grace or clear(tx, end))
+    if at < end or not (at >= end + rules.grace or clear(tx, end)):
+        return False
+    unrecorded = sa.select(col(InboxItem.id)).where(col(InboxItem.state) == "waiting", col(InboxItem.received_at) < end)
+    return tx.execute(unrecorded.limit(1)).first() is None
 
 
 def _close(db: Database, rules: Rules, month: int, at: datetime) -> Iterator[Step]:

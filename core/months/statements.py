@@ -100,15 +100,16 @@ select s.month, count(*), sum(h.micros), sum(case when s.state = 'collected' the
  where p.creator_id in :people group by s.month order by s.month desc
 """
 
-_EARLY = """
-select coalesce(sum(h.micros), 0)
+_EARLY = f"""
+select coalesce(sum(h.micros - coalesce(b.micros, 0)), 0)
   from payable p
   join flattr f on f.author_id = p.account_id and f.month = p.month
   join share h on h.flattr_id = f.id
   join statement s on s.id = h.statement_id
+  left join ({payouts.BACK}) b on b.flattr_id = h.flattr_id
  where p.creator_id in :people and s.early and s.state = 'collected'
    and s.collected_at > coalesce((select max(r.started_at) from payout_run r), -1)
-"""
+"""  # noqa: S608 - made of the package's constants
 
 _OPEN = """
 select count(*), count(distinct f.patron_id)

@@ -90,6 +90,8 @@ class Charge(SQLModel, table=True):
     attempt: int
     state: str = "asked"
     """asked (no answer known: same key again), collected, declined."""
+    card_reference: str | None = None
+    """The card that was asked, by the gateway's name for it: the same key is never sent with another."""
     reference: str | None = None
     reason: str | None = None
     asked_at: datetime = Field(sa_type=Instant)

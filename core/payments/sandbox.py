@@ -17,10 +17,13 @@ CARDS = (
     CardOffer(brand="Pretend", last4="0119", reference="pretend-0119", about="pays, but its first answer gets lost"),
 )
 
+_NO_CARD = Refused("there is no card")
 _REFUSALS = {
     "pretend-0002": Refused("the card was declined"),
     "pretend-0069": Refused("the card has expired", final=True),
 }
+_BY_REASON = {refusal.reason: refusal for refusal in (_NO_CARD, *_REFUSALS.values())}
+_DONE = "done"
 
 
 class SandboxGateway:
@@ -41,31 +44,42 @@ class SandboxGateway:
         return True
 
     def charge(self, request: ChargeRequest, at: datetime) -> Outcome:
-        """As the card's last digits say; the one that loses its answer has taken the money all the same."""
-        if request.card_reference is None:
-            return Refused("there is no card")
-        if refusal := _REFUSALS.get(request.card_reference):
-            return refusal
+        """As the card's last digits say; a key that is known gets its first answer again, whatever the card now is.
+
+        The card that loses its answer has taken the money all the same.
+        """
+        card = request.card_reference
+        refusal = _NO_CARD if card is None else _REFUSALS.get(card)
+        outcome = refusal.reason if refusal else _DONE
         with self._database.transaction() as tx:
-            first = self._remember(tx, request.key, "charge", request.amount_minor, request.currency, at)
-        if first and request.card_reference == "pretend-0119":
+            first, outcome = self._remember(
+                tx, request.key, "charge", request.amount_minor, request.currency, outcome, at
+            )
+        if outcome != _DONE:
+            return _BY_REASON[outcome]
+        if first and card == "pretend-0119":
             return Unknown("the answer got lost")
         return Done(f"pretend-{request.key}")
 
     def transfer(self, request: TransferRequest, at: datetime) -> Outcome:
         """Always arrives."""
         with self._database.transaction() as tx:
-            self._remember(tx, request.key, "transfer", request.amount_minor, request.currency, at)
+            self._remember(tx, request.key, "transfer", request.amount_minor, request.currency, _DONE, at)
         return Done(f"pretend-{request.key}")
 
     @staticmethod
-    def _remember(tx: Session, key: str, kind: str, amount_minor: int, currency: str, at: datetime) -> bool:
+    def _remember(
+        tx: Session, key: str, kind: str, amount_minor: int, currency: str, outcome: str, at: datetime
+    ) -> tuple[bool, str]:
+        """Whether the key is new, and the outcome that belongs to it: its first one, for ever."""
         known = tx.get(SandboxMovement, key)
         if known is None:
             tx.add(
-                SandboxMovement(key=key, kind=kind, amount_minor=amount_minor, currency=currency, outcome="done", at=at)
+                SandboxMovement(
+                    key=key, kind=kind, amount_minor=amount_minor, currency=currency, outcome=outcome, at=at
+                )
             )
-            return True
+            return True, outcome
         if (known.amount_minor, known.currency) != (amount_minor, currency):
             raise ValueError(f"the key {key} was used before with another amount; keys belong to one request")
-        return False
+        return False, known.outcome

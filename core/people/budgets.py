@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from core.money import show
 from core.months import stages
-from core.people import persons
+from core.people import holding, persons
 from core.people.tables import Budget
 from core.rules import Rules
 
@@ -38,6 +38,7 @@ def set_budget(
     Raises BudgetRefused for an amount that is out of bounds or not in whole minor units.
     """
     _check(rules, amount_micros)
+    holding.hold_months(tx, at)
     person = persons.locked(tx, person_id)
     owner = persons.key(person)
     month = stages.month_taking(tx, at, at)

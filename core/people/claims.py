@@ -13,8 +13,10 @@ from sqlmodel import Session, col, select
 from core.database import insert_once, to_micros
 from core.events import AccountRef
 from core.months import stages
-from core.people import joining, persons
-from core.people.tables import Account, Decline, Person
+from core.months.tables import Month
+from core.people import audit, holding, joining, persons
+from core.people.tables import Account, Audit, Decline, Person
+from core.periods import month_of
 from core.rules import Rules
 
 
@@ -54,6 +56,7 @@ def claim(tx: Session, rules: Rules, *, person_id: int, at: datetime, can_pay: b
     ``can_pay`` is what the payment gateway says. While it is no, all stays pending; claim again once it is
     yes. A refusal that was said for one of the accounts before is taken back: it is the same proof.
     """
+    holding.hold_months(tx, at)
     person = persons.locked(tx, person_id)
     if person.left_at is not None:
         raise LookupError("this person has left; write to the bot again to begin anew")
@@ -138,18 +141,33 @@ def pending_for(tx: Session, rules: Rules, account: Account, at: datetime) -> Pe
 
 _LAPSE = """
 update flattr set voided = 'lapsed'
- where created_at <= :until and standing and struck_at is null and voided is null and moved_to_id is null
-   and exists (select 1 from month m where m.id = flattr.month and m.stage not in ('open', 'review'))
+ where month in :months and created_at <= :until and standing and struck_at is null and voided is null
+   and moved_to_id is null
    and not exists (select 1 from share h where h.flattr_id = flattr.id)
    and not exists (select 1 from payable y where y.month = flattr.month and y.account_id = flattr.author_id)
 """
 
 
 def lapse(tx: Session, rules: Rules, at: datetime) -> int:
-    """Void what has been pending for 90 days (a setting); how many flattrs. Do it daily; again: 0."""
+    """Void what has been pending for 90 days (a setting); how many flattrs. Again on the same day (UTC): 0.
+
+    Only months are read in which something can have come of age since the last time, which the log tells: what was
+    paid long ago is not looked at again.
+    """
+    last = select(Audit.at).where(Audit.action == "lapse", col(Audit.at) <= at).order_by(col(Audit.id).desc())
+    before = tx.exec(last.limit(1)).first()
+    if before is not None and before.date() == at.date():
+        return 0
+    age = timedelta(days=rules.pending_days)
+    over = select(Month.id).where(col(Month.stage).not_in(("open", "review")))
+    if before is not None:  # no flattr is older than its month, but for one whose like came late or was claimed
+        over = over.where(sa.or_(col(Month.id) >= month_of(before - age), col(Month.closed_at) >= before))
+    months = tx.exec(over.order_by(col(Month.id))).all()
     tx.flush()
-    until = to_micros(at - timedelta(days=rules.pending_days))
-    return tx.connection().execute(sa.text(_LAPSE), {"until": until}).rowcount
+    run = sa.text(_LAPSE).bindparams(sa.bindparam("months", expanding=True))
+    lapsed = tx.connection().execute(run, {"months": list(months), "until": to_micros(at - age)}).rowcount
+    audit.note(tx, at, "hub", "lapse", f"{lapsed} flattrs that were pending for {rules.pending_days} days")
+    return lapsed
 
 
 def _hash(rules: Rules, ref: AccountRef) -> str:

@@ -17,23 +17,24 @@ from sqlmodel import Session
 from core.database import to_micros
 from core.mail import outbox
 from core.months import stages
-from core.people import persons
+from core.people import persons, preferences
 from core.people.tables import Account
 from core.rules import Rules
 from core.tables import Flattr, Like
 
 # A month under review takes no claims: what was not payable when its review began counts as older.
-_PENDING = """
+_PENDING = f"""
   from flattr f
+  join account o on o.id = f.author_id
   join person p on p.id = f.patron_id
   join person r on r.id = coalesce(p.merged_into_id, p.id) and r.left_at is null
  where f.author_id = :account and f.standing and f.struck_at is null and f.voided is null
    and f.moved_to_id is null
    and not exists (select 1 from share h where h.flattr_id = f.id)
    and not exists (select 1 from payable y where y.month = f.month and y.account_id = f.author_id)
-   and not exists (select 1 from account o where o.id = f.author_id and o.person_id = r.id)
-   and not exists (select 1 from ignore i where i.person_id = r.id and i.account_id = f.author_id)
-"""
+   and (o.person_id is null or o.person_id <> r.id)
+   and not {preferences.IGNORED.format(patron="r.id", account="o")}
+"""  # noqa: S608 - made of constants
 
 _OLDER = f"""
 select f.id as id, r.id as patron_id, f.thing_id as thing_id, f.created_at as created_at

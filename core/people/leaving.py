@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from core.books import ledger
-from core.months.tables import Month, Statement
-from core.people import codes, persons
+from core.months.tables import Statement
+from core.people import codes, holding, persons
 from core.people.exporting import export
 from core.people.tables import Budget, Ignore, Pause, Person, Skip, Subscription
 from core.rules import Rules
@@ -53,9 +53,16 @@ update flattr set voided = 'left' where patron_id in :people and voided is null 
    and not exists (select 1 from share h where h.flattr_id = flattr.id)
 """
 
+# What is under review ends when its patron leaves, at once. "cross join" keeps SQLite to the short queue of what is
+# still to be collected; left to itself it reads every person.
+_UNRESOLVED = """
+select s.id from statement s cross join person p
+ where s.state = 'due' and p.id = s.patron_id and p.left_at is not null
+"""
+
 _FORGET_CARDS = """
 delete from card
- where exists (select 1 from person p where p.id = card.person_id and p.left_at is not null)
+ where card.person_id in (select p.id from person p where p.left_at is not null)
    and not exists (select 1 from statement s
                     where s.patron_id = card.person_id and s.state in ('review', 'due'))
 """
@@ -67,6 +74,7 @@ def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
     The open month's flattrs are withdrawn, as are those of a month under review; subscriptions, budgets and
     preferences go; the accounts are nobody's. A charge with an unknown outcome is resolved first (`finish`).
     """
+    holding.hold_months(tx, at, ("open", "review"))
     person = persons.locked(tx, person_id)
     people = persons.merged_ids(tx, persons.key(person))
     dues = sum(ledger.owed(tx, ledger.creator(each)) for each in people)
@@ -79,8 +87,6 @@ def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
             accounts=0,
             dues_micros=dues,
         )
-    months = select(Month.id).where(col(Month.stage).in_(("open", "review"))).with_for_update(read=True)
-    tx.exec(months).all()  # held, so that no month changes its stage meanwhile
     tx.flush()
     _run(tx, _FORGET, people)
     withdrawn = _run(tx, _WITHDRAW, people)
@@ -117,12 +123,13 @@ def finish(tx: Session, people: list[int] | None = None) -> int:
     A statement whose charge has an unknown outcome stays until that is known, and the card with it: asking again
     needs both. To be called before charges are tried, so that a refusal is not followed by another try.
     """
-    gone = select(Person.id).where(col(Person.left_at).is_not(None))
-    if people is not None:
-        gone = gone.where(col(Person.id).in_(people))
+    if people is None:
+        whose = col(Statement.id).in_(tx.execute(sa.text(_UNRESOLVED)).scalars().all())
+    else:
+        whose = col(Statement.patron_id).in_(people)
     open_statements = (
         select(Statement)
-        .where(col(Statement.patron_id).in_(gone), col(Statement.state).in_(("review", "due")))
+        .where(whose, col(Statement.state).in_(("review", "due")))
         .order_by(col(Statement.id))
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -140,8 +147,15 @@ def finish(tx: Session, people: list[int] | None = None) -> int:
     for row in ended:
         row.state, row.next_attempt_at = "void", None
     tx.flush()
-    tx.execute(sa.text(_FORGET_CARDS))
+    _forget_cards(tx, people)
     return len(ended)
+
+
+def _forget_cards(tx: Session, people: list[int] | None) -> None:
+    if people is None:
+        tx.execute(sa.text(_FORGET_CARDS))
+    else:
+        _run(tx, _FORGET_CARDS + " and card.person_id in :people", people)
 
 
 def _under_way(tx: Session, people: list[int]) -> int:

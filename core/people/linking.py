@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from core.events import AccountRef
 from core.mail import outbox
-from core.people import audit, claims, codes, merging, persons
+from core.people import audit, claims, codes, holding, merging, persons
 from core.people.codes import IssuedCode, LinkRefused, issue_code, looks_like_code
 from core.people.merging import MergePreview
 from core.people.tables import Account, LinkCode, Person
@@ -87,6 +87,7 @@ def open_offer(tx: Session, account: Account, at: datetime) -> Offer | None:
 
 def confirm(tx: Session, rules: Rules, account: Account, at: datetime) -> Linked:
     """The issuer's yes: both accounts are one person's from now on. LinkRefused if nothing waits for it."""
+    holding.hold_months(tx, at)
     row = _waiting(tx, account, at)
     if row is None or row.offered_by_id is None:
         raise LinkRefused('Nothing waits for your yes. Write "link" to get a code for your other account.')
@@ -122,6 +123,7 @@ def unlink(tx: Session, account: Account, at: datetime) -> None:
 
     LinkRefused for a person's only account, and for one that is nobody's.
     """
+    holding.hold_months(tx, at)
     account = persons.locked_account(tx, persons.key(account))
     if account.person_id is None:
         raise LinkRefused("This account is linked to nothing.")
@@ -148,6 +150,7 @@ def bind(
     LinkRefused if it is another person's, unless it is to be moved (``moving``): then payouts wait and every
     account concerned is told. With ``rules``, older pending flattrs join at once if the person receives.
     """
+    holding.hold_months(tx, at)
     person = persons.locked(tx, person_id)
     if person.left_at is not None:
         raise LinkRefused(f"Person {person.id} has left; bind the account to another one.")

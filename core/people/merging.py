@@ -18,7 +18,7 @@ from core.database import insert_once
 from core.mail import outbox
 from core.months import stages
 from core.months.tables import Month, Statement
-from core.people import budgets, claims, persons
+from core.people import budgets, claims, holding, persons
 from core.people.tables import Account, Budget, Card, Ignore, Pause, Person, Skip, Subscription
 from core.periods import month_name
 from core.rules import Rules
@@ -84,6 +84,7 @@ def merge(tx: Session, rules: Rules, *, keep_id: int, lose_id: int, at: datetime
 
     Payouts wait (`Rules.cooling`) and every account linked to either is told. LookupError for who has left.
     """
+    held = holding.hold_months(tx, at)
     for person_id in sorted({persons.root_id(tx, keep_id), persons.root_id(tx, lose_id)}):
         persons.locked(tx, person_id)  # always in the same order, so that two merges cannot wait for each other
     keep_id, lose_id = persons.root_id(tx, keep_id), persons.root_id(tx, lose_id)
@@ -94,7 +95,7 @@ def merge(tx: Session, rules: Rules, *, keep_id: int, lose_id: int, at: datetime
     keep, lose = _person(tx, keep_id), _person(tx, lose_id)
     told = [*persons.accounts_of(tx, keep_id), *persons.accounts_of(tx, lose_id)]
     _move_flattrs(tx, keep_id, lose_id)
-    _move_budget(tx, keep_id, lose_id, month)
+    _move_budget(tx, keep_id, lose_id, month, grace=[each for each in held if each < month], at=at)
     _move_preferences(tx, keep, lose)
     _move_subscriptions(tx, keep_id, lose_id)
     for one, other in ((keep_id, lose_id), (lose_id, keep_id)):  # a statement under way keeps its own card
@@ -167,9 +168,16 @@ def _takes_budget(tx: Session, keep_id: int, lose_id: int, month: int) -> bool:
     return tx.exec(select(Budget).where(Budget.person_id == keep_id).limit(1)).first() is None
 
 
-def _move_budget(tx: Session, keep_id: int, lose_id: int, month: int) -> None:
+def _move_budget(tx: Session, keep_id: int, lose_id: int, month: int, *, grace: Sequence[int], at: datetime) -> None:
+    """One budget from the open month on. A month that is over but still takes likes keeps whichever it has."""
     takes = _takes_budget(tx, keep_id, lose_id, month)
-    ended = keep_id if takes else lose_id
+    stays, ended = (lose_id, keep_id) if takes else (keep_id, lose_id)
+    mine = {each: budgets.budget_of(tx, stays, each) for each in (*grace, month)}
+    theirs = {each: budgets.budget_of(tx, ended, each) for each in grace}
+    if any(theirs[each] and not mine[each] for each in grace):
+        _update(tx, sa.delete(Budget).where(col(Budget.person_id) == stays, col(Budget.from_month).in_(mine)))
+        for each, amount in mine.items():
+            tx.add(Budget(person_id=stays, from_month=each, amount_micros=amount or theirs.get(each, 0), set_at=at))
     _update(tx, sa.delete(Budget).where(col(Budget.person_id) == ended))
     if takes:
         _update(tx, sa.update(Budget).where(col(Budget.person_id) == lose_id).values(person_id=keep_id))

@@ -45,9 +45,9 @@ def ensure_account(tx: Session, ref: AccountRef) -> Account:
 
 def locked_account(tx: Session, account_id: int) -> Account:
     """The account's row, for this transaction alone (PostgreSQL; SQLite has one writer anyway)."""
-    return tx.exec(
-        select(Account).where(Account.id == account_id).with_for_update().execution_options(populate_existing=True)
-    ).one()
+    tx.flush()
+    query = select(Account).where(Account.id == account_id).with_for_update(key_share=True)
+    return tx.exec(query.execution_options(populate_existing=True)).one()
 
 
 def person_of(tx: Session, ref: AccountRef) -> Person | None:
@@ -113,14 +113,14 @@ def merged_ids(tx: Session, person_id: int) -> list[int]:
 
 
 def locked(tx: Session, person_id: int) -> Person:
-    """The person (followed through merges), for this transaction alone."""
+    """The person (followed through merges), for this transaction alone.
+
+    Rows that only refer to the person may still be made: a review that writes statements would otherwise wait for
+    us while we wait for its month.
+    """
     tx.flush()
-    return tx.exec(
-        select(Person)
-        .where(Person.id == root_id(tx, person_id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    query = select(Person).where(Person.id == root_id(tx, person_id)).with_for_update(key_share=True)
+    return tx.exec(query.execution_options(populate_existing=True)).one()
 
 
 def find(tx: Session, text: str) -> Person:

@@ -7,10 +7,16 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from core import standing
 from core.database import insert_once
 from core.months.tables import Month
 from core.people import persons
 from core.people.tables import Account, Ignore, Pause, Skip
+
+IGNORED = """exists (
+  select 1 from ignore i join account ia on ia.id = i.account_id
+   where i.person_id = {patron} and (i.account_id = {account}.id or ia.person_id = {account}.person_id))"""
+"""`ignored` in SQL, for a patron's number and the alias of an account."""
 
 
 def pause(tx: Session, person_id: int, platform: str = "", *, at: datetime) -> bool:
@@ -41,25 +47,40 @@ def pauses(tx: Session, person_id: int) -> list[str]:
 
 
 def ignore(tx: Session, person_id: int, account_id: int, at: datetime) -> bool:
-    """Never pay this account, from the months not yet closed on; False: it was ignored before."""
-    new = [
+    """Never pay the creator behind an account, from the months not yet closed on; False: ignored before.
+
+    It holds for whatever accounts are the creator's: for this one alone while it is nobody's.
+    """
+    new = not ignored(tx, person_id, account_id)
+    for each in persons.merged_ids(tx, person_id):  # statements in review may be under an old number
         insert_once(tx, Ignore, {"person_id": each, "account_id": account_id, "since": at})
-        for each in persons.merged_ids(tx, person_id)  # statements in review may be under an old number
-    ]
-    return new[0]
+    return new
 
 
 def unignore(tx: Session, person_id: int, account_id: int) -> bool:
-    """Let an ignored account be paid again; False if it was not ignored."""
+    """Let an ignored creator be paid again, whichever account is named; False if they were not ignored."""
     mine = sa.delete(Ignore).where(
-        col(Ignore.person_id).in_(persons.merged_ids(tx, person_id)), col(Ignore.account_id) == account_id
+        col(Ignore.person_id).in_(persons.merged_ids(tx, person_id)),
+        col(Ignore.account_id).in_(sa.select(col(Account.id)).where(_same_creator(account_id))),
     )
     return tx.exec(mine.execution_options(synchronize_session="fetch")).rowcount > 0
 
 
 def ignored(tx: Session, person_id: int, account_id: int) -> bool:
-    """Whether this patron ignores an account."""
-    return tx.get(Ignore, (persons.root_id(tx, person_id), account_id)) is not None
+    """Whether this patron ignores an account, or another one of the same creator's."""
+    query = (
+        select(Ignore.account_id)
+        .join(Account, col(Account.id) == col(Ignore.account_id))
+        .where(Ignore.person_id == persons.root_id(tx, person_id), _same_creator(account_id))
+    )
+    return tx.exec(query.limit(1)).first() is not None
+
+
+def _same_creator(account_id: int) -> sa.ColumnElement[bool]:
+    """The account itself, and the other accounts of its person, if it has one."""
+    owner = sa.select(col(Account.person_id)).where(col(Account.id) == account_id)
+    owner_id = owner.correlate(None).scalar_subquery()
+    return sa.or_(col(Account.id) == account_id, col(Account.person_id) == owner_id)
 
 
 def ignored_accounts(tx: Session, person_id: int) -> list[Account]:
@@ -95,7 +116,7 @@ def bear_cost(tx: Session, person_id: int, *, agreed: bool) -> None:
 
 def skip(tx: Session, person_id: int, month: int, at: datetime) -> bool:
     """Pay nothing for a month; False if it is closed, when it is too late."""
-    if not _changeable(tx, month):
+    if not _changeable(tx, person_id, month):
         return False
     for each in persons.merged_ids(tx, person_id):
         insert_once(tx, Skip, {"person_id": each, "month": month, "at": at})
@@ -104,7 +125,7 @@ def skip(tx: Session, person_id: int, month: int, at: datetime) -> bool:
 
 def unskip(tx: Session, person_id: int, month: int) -> bool:
     """Pay for a month after all; False if it was not skipped or is closed."""
-    if not _changeable(tx, month):
+    if not _changeable(tx, person_id, month):
         return False
     mine = sa.delete(Skip).where(col(Skip.person_id).in_(persons.merged_ids(tx, person_id)), col(Skip.month) == month)
     return tx.exec(mine.execution_options(synchronize_session="fetch")).rowcount > 0
@@ -116,6 +137,7 @@ def skipped(tx: Session, person_id: int, month: int) -> bool:
     return tx.exec(query.limit(1)).first() is not None
 
 
-def _changeable(tx: Session, month: int) -> bool:
-    row = tx.get(Month, month, with_for_update={"read": True}, populate_existing=True)
-    return row is None or row.stage in ("open", "review")
+def _changeable(tx: Session, person_id: int, month: int) -> bool:
+    if tx.get(Month, month) is None:
+        return True  # not begun yet
+    return all(standing.changeable(tx, each, month) for each in persons.merged_ids(tx, person_id))

@@ -13,7 +13,7 @@ from core.database import to_micros
 from core.events import ThingRef
 from core.months import stages
 from core.months.tables import Month
-from core.people import persons
+from core.people import persons, preferences
 from core.people.tables import Account, Subscription
 from core.periods import month_end, month_of, month_start
 
@@ -79,20 +79,20 @@ def subscriptions_of(tx: Session, person_id: int) -> list[Subscribed]:
     ]
 
 
-_DUE = """
+_DUE = f"""
   from subscription s
   join account a on a.id = s.account_id
   join person p on p.id = s.person_id and p.left_at is null
  where s.started_at < :start and (s.last_month is null or s.last_month >= :month)
    and not exists (select 1 from pause z where z.person_id = p.id and z.platform in ('', a.platform))
-   and not exists (select 1 from ignore i where i.person_id = p.id and i.account_id = a.id)
-"""
+   and not {preferences.IGNORED.format(patron="p.id", account="a")}
+"""  # noqa: S608 - made of constants
 
 _NAMELESS = f"""
 select distinct a.id {_DUE}
    and not exists (select 1 from thing_name n
                     where n.platform = a.platform and n.native_id = 'subscription:' || a.id)
-"""  # noqa: S608 - made of constants
+"""  # noqa: S608
 
 _SHARES = f"""
 insert into flattr (patron_id, thing_id, month, author_id, standing, origin, created_at)
@@ -137,13 +137,17 @@ def add_shares(tx: Session, month: int, at: datetime) -> int:
 
 
 def _name(tx: Session, account: Account) -> None:
-    """The thing that subscriptions to an account pay for."""
+    """The thing that subscriptions to an account pay for.
+
+    Named by the row's number, never by the platform's id: of those who decline the hub keeps a hash and no more.
+    """
+    name = f"subscription:{account.id}"
     things.ensure(
         tx,
         ThingRef(
             platform=account.platform,
-            native_id=f"subscription:{account.id}",
-            url=f"subscription:{account}",
+            native_id=name,
+            url=name,
         ),
         persons.ref(account),
     )

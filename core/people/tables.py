@@ -9,9 +9,13 @@ from sqlmodel import Field, SQLModel
 
 from core.database import Id, Instant
 
+_LEFT = sa.text("left_at is not null")
+
 
 class Person(SQLModel, table=True):
     """One human with any number of accounts; may be patron and creator at once."""
+
+    __table_args__ = (sa.Index("person_left", "left_at", sqlite_where=_LEFT, postgresql_where=_LEFT),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     created_at: datetime = Field(sa_type=Instant)
@@ -148,7 +152,7 @@ class Room(SQLModel, table=True):
 
 
 class Audit(SQLModel, table=True):
-    """What an operator did by hand, and takeovers: who, what, when."""
+    """What an operator did by hand, takeovers, and when the hub let pending flattrs lapse: who, what, when."""
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     at: datetime = Field(sa_type=Instant)

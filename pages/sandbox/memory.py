@@ -76,7 +76,8 @@ class Memory:
     """The file; every method may be called from any thread, and the file outlives the process."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         self._lock = threading.RLock()
         self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self._file.execute("pragma journal_mode=wal")

@@ -276,7 +276,7 @@ def _steps(books: BooksView, posts: Collection[Post]) -> list[Step]:
     words = [
         ("Say “budget 35”", "say", budget),
         ("Like ten things", "feed", f"{likes}." if not closed or counting else "Done."),
-        ("Close the month", "close-month", "The button is below, above the books."),
+        ("Close the month", "close-month", "Done." if closed else "The button is below, above the books."),
         ("See where it went", "books", result),
     ]
     following = done.index(False) if False in done else -1

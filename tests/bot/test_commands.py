@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands import parse
-from bot.hearing import said
+from bot.hearing import questions, said
 from bot.hearing.spelling import clean, distance, nearest_only, url_in
 from bot.hearing.vocabulary import NAMES, TOPICS, WORDS, Word
 from bot.hearing.when import MonthSaid
@@ -135,7 +136,7 @@ SAID: list[tuple[str, said.Command]] = [
     ("cover", said.ShowCover()),
     ("cover on", said.Cover(on=True)),
     ("cover the card's cost", said.Cover(on=True)),
-    ("don't cover", said.Unknown()),
+    ("don't cover", said.Misread("cover", "Then I change nothing.", ("cover off",))),
     ("cover off", said.Cover(on=False)),
     ("earnings", said.ShowEarnings()),
     ("claim", said.Claim()),
@@ -154,8 +155,26 @@ SAID: list[tuple[str, said.Command]] = [
     ("stop asking me, yes?", said.Stop()),
     ("decline yes please", said.Decline(sure=True)),
     ("no, that's not me", said.No()),
-    ("cancel my subscription", said.Unknown(("yes", "no"))),
-    ("please don't stop", said.Unknown()),
+    ("cancel my subscription", said.Unknown(("subscriptions",))),
+    ("please don't stop", said.Misread("stop", "Then I change nothing.", ("help stop",))),
+    ("do not pause", said.Misread("pause", "Then I change nothing.", ("resume",))),
+    ("never mind", said.Unknown()),
+    ("no, stop", said.Unknown(("no", "stop"))),
+    ("yes, budget 5", said.Unknown(("yes", "budget 5"))),
+    ("cancel", said.No()),
+    ("cancel my budget", said.Unknown(("budget 0",))),
+    ("can you pay someone?", said.Help("flattr")),
+    ("payo someone", said.Unknown()),
+    ("help", said.Help()),
+    ("help me please", said.Help()),
+    ("help with budget", said.Help("budget")),
+    ("help nonsense", said.Misread("help", 'I know no command "nonsense".', ("help",))),
+    ("budget 1.000,50", said.SetBudget("1000.50")),
+    ("budget 1,000.50 eur now", said.SetBudget("1000.50 eur", now=True)),
+    ("budget 1'000.50", said.SetBudget("1000.50")),
+    ("budget €12.345,5", said.SetBudget("€12345.5")),
+    ("cap 1.000,50 per like", said.SetCap("like", "1000.50")),
+    ("link soundcloud", said.Link("soundcloud")),
     ("delete", said.Unknown(("remove 3", "stop"))),
     ("export", said.Export()),
     ("colourless green ideas", said.Unknown()),
@@ -173,6 +192,10 @@ def test_it_is_understood(text: str, meant: said.Command) -> None:
         "budget fifty",
         "budget 3 4",
         "budget 2,500",
+        "budget 1.000.000",
+        "link AAAAA-BBBBB",
+        "link AAAAA BBBBB",
+        "AAAAA-BBBBB",
         "cap 1 per like and creator",
         "remove",
         "remove all",
@@ -200,6 +223,46 @@ def test_what_follows_a_command_is_asked_for_again_rather_than_guessed(text: str
     assert command.why.endswith((".", "?"))
     for instead in command.instead:
         assert not isinstance(parse(instead), said.Misread | said.Unknown)
+
+
+CHANGES = [
+    *("link", "link github", f"link {CODE}", CODE, "yes", "no", "unlink github", "unlink github:7"),
+    *("budget 9", "budget 9 now", "budget 0", "set my budget to 9 now", "card 4242", "card none"),
+    *("remove 3", f"remove {SONG}", "delete 3", "skip", "skip this month", "unskip", "undo skip"),
+    *(f"flattr {SONG}", SONG, f"subscribe {SONG}", "subscribe github:7 until 2027-03", "unsubscribe github:7"),
+    *("pause", "pause github", "resume", "resume github", "ignore github:7", "unignore github:7"),
+    *("cap 0.50 per like", "cap off", "cover on", "cover off", "claim", "decline undo", "export"),
+    *("stop yes", "decline yes", "yes, stop", "quit yes", "delete me yes"),
+]
+
+
+def test_the_table_of_changes_is_complete() -> None:
+    kinds = {type(parse(text)) for text in CHANGES}
+    assert kinds == set(get_args(said.Changing)) == set(questions.TOPIC)
+
+
+@pytest.mark.parametrize("mark", ["?", " ?", "??", "?!", '?"', "? :)", "\uff1f", "? please", "? Thanks."])
+@pytest.mark.parametrize("text", CHANGES)
+def test_a_question_is_explained_and_not_carried_out(text: str, mark: str) -> None:
+    meant, command = parse(text), parse(text + mark)
+    assert isinstance(meant, said.Changing)
+    match command:
+        case said.Stop() | said.Decline():
+            assert not command.sure
+        case said.Help():
+            assert command.topic == questions.TOPIC[type(meant)]
+            assert command.would == "" or parse(command.would) == meant
+        case _:
+            assert isinstance(command, said.Reading), command
+
+
+@pytest.mark.parametrize("text", ["budget", "status", "list 2026-10", "accounts", "ignore", "cap", "cover", "earnings"])
+def test_a_question_about_what_only_shows_is_answered(text: str) -> None:
+    assert parse(f"{text}?") == parse(text)
+
+
+def test_a_question_mark_inside_an_address_asks_nothing() -> None:
+    assert parse("flattr https://example.org/?a=b") == said.Flattr("https://example.org/?a=b")
 
 
 @pytest.mark.parametrize("word", [word for topic in TOPICS for word in topic.words], ids=lambda word: word.name)

@@ -83,7 +83,7 @@ A_MONTH: list[tuple[str, str, tuple[str, ...]]] = [
     ("alice", "ignore pond:id-dave", ("gets nothing from you",)),
     ("alice", "list", ("you ignore its creator",)),
     ("alice", "ignore", ("pond:id-dave",)),
-    ("alice", "unignore pond:id-dave", ("can get shares",)),
+    ("alice", "unignore pond:id-dave", ("new likes count; 1 older like of November 2026 is no longer left out",)),
     ("alice", "ignore pond:id-alice", ("That is you",)),
     ("alice", "subscribe github:21031067 until march", ("December 2026 on until March 2027", "not joined")),
     ("alice", "subscribe github:7 until this month", ("next month's or later",)),
@@ -253,7 +253,8 @@ def test_merging_two_people_is_explained_before_the_yes(talk: Conversation) -> N
     (question,) = talk.notes("link_offer")
     for part in ("35.00 EUR a month", "10.00 EUR, ends", "2 likes", "1 of them", "cannot be undone"):
         assert part in question.text
-    assert "What both had is one now" in talk.say("alice", "yes")
+    answer = talk.say("alice", "yes")
+    assert "your one budget is 35.00 EUR a month, and the other budget, 10.00 EUR, has ended" in answer
     assert "35.00 EUR" in talk.say("bob", "budget", "lake")
 
 

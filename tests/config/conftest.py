@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from config.command import main
+from config.commands.root import flattr as main
 from tests.config.hub_process import Process
 
 TYPE_OF_RUN = Callable[..., Result]

@@ -61,6 +61,9 @@ def test_every_command_explains_itself(flattr: Run, command: str) -> None:
         (["say", "ada", "status"], "write PLATFORM:ACCOUNT_ID"),
         (["say", "sanbox:ada", "status"], "did you mean sandbox?"),
         (["close", "--dry-run", "--now"], "leave out --now"),
+        (["link", "github:Codertocat", "new"], "https://api.github.com/users/NAME shows a name's id"),
+        (["say", "discord:Wumpus", "status"], "'Wumpus' is not an account id of Discord"),
+        (["bench", "intaek"], "did you mean intake?"),
         (["link", "sandbox:ada", "new", "--since", "2999-01-01"], "lies in the future"),
         (["--config", "none.toml", "check"], "there is no file none.toml"),
     ],
@@ -214,6 +217,47 @@ def test_a_dead_letter_can_be_read_rehearsed_and_replayed(flattr: Run, alone: Pa
     database.dispose()
 
 
+@pytest.mark.parametrize("how", [[], ["--dry-run"]])
+def test_only_a_dead_letter_that_is_there_is_replayed(flattr: Run, alone: Path, how: list[str]) -> None:
+    flattr("check")
+    _dead_letter(alone)
+    missing = flattr("inbox", "replay", "1", "999", *how)
+    assert missing.exit_code == 1
+    assert "no delivery 999" in missing.stderr
+    assert flattr("inbox", "replay", "1").exit_code == 0
+    done = flattr("inbox", "replay", "1", *how)
+    assert done.exit_code == 1
+    assert "delivery 1 is done; only dead letters are replayed" in done.stderr
+
+
+def test_a_letter_that_dies_again_says_why_and_a_rehearsal_does_not_log_it(flattr: Run, alone: Path) -> None:
+    flattr("check")
+    _dead_letter(alone)
+    (alone / "flattr.toml").write_text("[sandbox]\nenabled = false\n")
+    rehearsed = flattr("inbox", "replay", "--dry-run")
+    assert "1 would be replayed: 0 done, 1 dead again" in rehearsed.stdout
+    assert "1 is dead again: the connector sandbox is not on" in rehearsed.stdout
+    assert rehearsed.stderr == ""
+    assert "delivery 1 from sandbox is a dead letter" in flattr("inbox", "replay").stderr
+
+
+def test_programs_read_months_as_people_do(flattr: Run) -> None:
+    flattr("say", "sandbox:ada", "budget 35 now")
+    flattr("say", "sandbox:ada", "flattr https://square.example/bruno/1")
+    closing_ = data(flattr("close", "--dry-run", "--json"))
+    assert closing_["result"]["month"] == closing_["month"]
+    patron = data(flattr("flattrs", "--person", "sandbox:ada", "--json"))
+    assert patron["status"]["month"] == patron["month"]
+    assert "-" in patron["month"]
+
+
+def test_doctor_warns_of_a_secret_that_can_be_guessed(flattr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLATTR__CONNECTORS__GITHUB__WEBHOOK_SECRET", "short")
+    assert "webhook_secret has fewer than 8 characters" in flattr("doctor").output
+    monkeypatch.setenv("FLATTR__CONNECTORS__GITHUB__WEBHOOK_SECRET", "long enough")
+    assert "fewer than" not in flattr("doctor").output
+
+
 def test_keys_can_be_rotated_and_are_not_replaced_by_accident(flattr: Run, alone: Path) -> None:
     assert flattr("keys", "rotate").exit_code == 1
     flattr("check")
@@ -223,12 +267,6 @@ def test_keys_can_be_rotated_and_are_not_replaced_by_accident(flattr: Run, alone
     refused = flattr("keys", "new", "--yes")
     assert refused.exit_code == 1
     assert "flattr keys rotate" in refused.stderr
-
-
-def test_a_benchmark_that_does_not_exist_is_named(flattr: Run) -> None:
-    result = flattr("bench", "intaek")
-    assert result.exit_code == 1
-    assert "did you mean intake?" in result.stderr
 
 
 def test_the_month_that_is_overdue_is_seen(flattr: Run, alone: Path) -> None:

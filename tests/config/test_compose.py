@@ -18,11 +18,14 @@ from config.listening import Listener, listen
 from config.parts import assemble
 from config.schedule import Schedule
 from config.settings import ConnectorSection, HubSection, Settings
-from core.events import AccountRef, Messaged
+from connectors.github import connector
+from core import likes
+from core.events import AccountRef, Messaged, ThingRef
 from core.mail import outbox
 from core.months import stages
 from core.people import persons
 from core.periods import month_end, parse_month
+from tests.platforms.github_api import FakeGitHub
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
 NOVEMBER = parse_month("2026-11")
@@ -104,6 +107,33 @@ async def test_a_hub_works_while_discord_cannot_be_reached(start: Start, monkeyp
     async with aiohttp.ClientSession(hub.parts.settings.hub.address) as http, http.get("/readyz") as answer:
         assert answer.status == 200
     assert not hub.ended.is_set()
+
+
+async def test_a_hub_asks_those_who_are_on(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    github = FakeGitHub()
+    await github.start()
+    github.user(9, "cara")
+    github.repository(4242, 9, "song")
+    monkeypatch.setattr(connector, "_api", github.base)
+    section = ConnectorSection.model_validate({"webhook_secret": "s", "token": "t"})
+    hub = await start(connectors={"github": section})
+
+    def flattr() -> None:
+        page = ThingRef(platform="web", native_id="https://github.com/cara/song", url="https://github.com/cara/song")
+        by = AccountRef(platform="github", account_id="7")
+        with hub.parts.db.transaction() as tx:
+            persons.ensure_person(tx, by, AT)
+            likes.record_by_hand(tx, hub.parts.rules, by, page, None, AT)
+
+    await asyncio.to_thread(flattr)
+    assert hub.asking is not None
+    await hub.asking.round()
+    assert (github.asked, github.tokens) == (["/repos/cara/song"], ["Bearer t"])
+    await github.stop()
+
+
+async def test_a_hub_that_can_ask_nobody_does_not(start: Start) -> None:
+    assert (await start()).asking is None
 
 
 async def test_closing_twice_is_closing_once(start: Start) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +21,7 @@ from click.testing import Result
 from config.clock import SandboxClock
 from core.database import Database
 from core.mail.tables import InboxItem
-from tests.config.hub_process import Process, data, request
+from tests.config.hub_process import ROOT, Process, data, request
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
@@ -104,13 +107,17 @@ def _wrong(alone: Path, settings: str) -> None:
     [
         ("prot = 1\n", "unknown setting hub.prot in flattr.toml: did you mean port?"),
         ("database = 'sqlite:////proc/hub.db'\n", "cannot open the database sqlite:////proc/hub.db: "),
+        (
+            "database = 'mysql://a:b@127.0.0.1/c'\n",
+            "the hub works on SQLite and PostgreSQL, not on mysql; set hub.data",
+        ),
         ("database = 'oracle'\n", "hub.database is not a database's address"),
         ("data_dir = '/proc/none'\n", "cannot open the database sqlite:////proc/none/hub.db: "),
         ("host = '203.0.113.1'\n", "cannot listen on 203.0.113.1: "),
         ("[connectors.github]\n", "connectors.github.webhook_secret is missing: "),
         ("[connectors.gitlub]\n", "no connector named gitlub: did you mean github?"),
         ("[money]\ncurrency = 'EURO'\n", "money.currency: 'EURO' is not a currency code"),
-        ("[sandbox]\nenabled = true\n[connectors.sandbox]\nx = 1\n", "connectors.sandbox is pretend"),
+        ("[sandbox]\nenabled = true\n[connectors.sandbox]\nx = '1'\n", "connectors.sandbox is pretend"),
     ],
 )
 def test_what_keeps_a_hub_from_starting_is_said_in_one_line(
@@ -131,6 +138,71 @@ def test_a_database_that_may_only_be_read_is_refused(flattr: Callable[..., Resul
     assert result.exit_code == 2
     assert result.stderr.startswith("flattr: cannot ")
     assert "set hub.database" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check", "doctor"])
+def test_a_file_that_is_no_database_is_said_in_one_line(
+    flattr: Callable[..., Result], alone: Path, command: str
+) -> None:
+    (alone / "var").mkdir()
+    (alone / "var" / "hub.db").write_bytes(b"this is a letter to my grandmother\n" * 100)
+    _wrong(alone, "")
+    result = flattr(command)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("flattr: cannot open the database sqlite:///var/hub.db: file is not a database; ")
+    assert "restore it from your backup" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_server_that_is_not_there_is_not_taken_for_a_path(flattr: Callable[..., Result], alone: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    _wrong(alone, f"database = 'postgresql://me:canary@127.0.0.1:{port}/hub'\n")
+    result = flattr("check")
+    assert result.exit_code == 2
+    assert "check that the server runs" in result.stderr
+    assert "path" not in result.stderr
+    assert "canary" not in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_amounts_do_not_change_their_currency(flattr: Callable[..., Result], alone: Path) -> None:
+    assert flattr("check").exit_code == 0
+    _wrong(alone, "[money]\ncurrency = 'USD'\n")
+    assert flattr("say", "sandbox:ada", "budget 35").exit_code == 0, "nothing was counted in euros yet"
+    _wrong(alone, "[money]\ncurrency = 'EUR'\n")
+    for command in ("run", "check"):
+        result = flattr(command)
+        assert result.exit_code == 2
+        assert result.stderr == (
+            "flattr: money.currency is EUR, but the amounts in this database are USD; set it back to USD, or use a"
+            " fresh hub.data_dir and database\n"
+        )
+    _wrong(alone, "[money]\ncurrency = 'USD'\n")
+    assert flattr("check").exit_code == 0
+
+
+def test_what_the_hub_keeps_is_its_owners_alone(start: Callable[..., Process]) -> None:
+    hub = start()
+    assert hub.get("/readyz")[0] == 200
+    folder = hub.folder / "var"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    kept = {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()}
+    assert {"hub.db", "hub.db-wal", "sandbox.db", "keys.json"} <= kept.keys()
+    assert {name: mode for name, mode in kept.items() if mode} == {}
+    assert hub.stop() == 0
+
+
+def test_ctrl_c_while_it_is_still_being_loaded_is_quiet(alone: Path) -> None:
+    loading = "import os, signal, sys, threading\n"
+    loading += "class Late:\n def find_spec(self, name, *_):\n"
+    loading += "  if name == 'config.commands.root': os.kill(os.getpid(), signal.SIGINT)\n"
+    loading += "sys.meta_path.insert(0, Late())\nfrom config.command import main\nmain()\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", loading, "run"], cwd=alone, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
 def test_lost_keys_of_a_used_database_keep_the_hub_from_starting(flattr: Callable[..., Result], alone: Path) -> None:

@@ -93,7 +93,17 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[hub]\nprot = 1\n", "unknown setting hub.prot in flattr.toml: did you mean port?"),
         ("[hubb]\nport = 1\n", "unknown setting hubb in flattr.toml: did you mean hub?"),
         ("[inbox]\nzzz = 1\n", "unknown setting inbox.zzz in flattr.toml: known: keep_days"),
-        ("[hub]\nport = 'canary'\n", "hub.port in flattr.toml should be a valid integer"),
+        ("[hub]\nport = 'canary'\n", "hub.port in flattr.toml should be a whole number; see"),
+        ("hub = 3\n", "hub in flattr.toml is a section, not one value: write [hub] and its settings below it; see"),
+        (
+            "connectors = {github = 3}\n",
+            "connectors.github in flattr.toml is a section, not one value: write [connectors.github] and",
+        ),
+        ("[money]\nfee_percent = 'much'\n", "money.fee_percent in flattr.toml should be a number; see"),
+        (
+            "[connectors.github]\nwebhook_secret = 5\n",
+            "connectors.github.webhook_secret in flattr.toml must be a text: put it between quotes; see",
+        ),
         ("[hub]\npublic_url = 'hub.example'\n", "hub.public_url in flattr.toml must begin with http://"),
         (
             "[money]\nreview_hours = -1\n",
@@ -132,7 +142,7 @@ def test_what_is_wrong_in_the_file_is_said_in_one_line(text: str, complaint: str
             "FLATTR_HUB__PORT",
             "the environment variable FLATTR_HUB__PORT is not read; settings begin with FLATTR__",
         ),
-        ("FLATTR__HUB__PORT", "hub.port in FLATTR__HUB__PORT should be a valid integer"),
+        ("FLATTR__HUB__PORT", "hub.port in FLATTR__HUB__PORT should be a whole number; see"),
     ],
 )
 def test_what_is_wrong_in_the_environment_is_said_in_one_line(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from core import likes
+from core import likes, standing
 from core.database import Database
 from core.events import AccountRef, Cleared, Gone, Messaged, Revoked, RoomRef, Seen, ThingRef, Unliked
 from core.likes import Recorded
@@ -123,8 +123,8 @@ def test_what_was_struck_out_stays_out_until_a_new_episode(scene):
     scene.like("ada", "song")
     [flattr] = flattrs(scene)
     with scene.db.transaction() as tx:
-        assert likes.strike(tx, person_id=ada, flattr_id=flattr.id, at=scene.at + MINUTE)
-        assert not likes.strike(tx, person_id=ada + 1, flattr_id=flattr.id, at=scene.at)
+        assert standing.strike(tx, person_id=ada, flattr_id=flattr.id, at=scene.at + MINUTE)
+        assert not standing.strike(tx, person_id=ada + 1, flattr_id=flattr.id, at=scene.at)
     scene.like("ada", "song", at=scene.at + 2 * MINUTE)
     assert scene.states(ada) == ["struck"]
     scene.unlike("ada", "song", at=scene.at + 3 * MINUTE)
@@ -297,7 +297,7 @@ def test_a_flattr_by_hand_is_a_like_and_said_again_brings_back_what_was_struck_o
     assert say(scene.at) is Recorded.standing
     [flattr] = flattrs(scene)
     with scene.db.transaction() as tx:
-        likes.strike(tx, person_id=ada, flattr_id=flattr.id, at=scene.at + MINUTE)
+        standing.strike(tx, person_id=ada, flattr_id=flattr.id, at=scene.at + MINUTE)
     assert say(scene.at + 2 * MINUTE) is Recorded.counted
     assert scene.states(ada) == ["pending"]
     with scene.db.transaction() as tx:
@@ -398,3 +398,56 @@ def test_of_a_creator_who_declined_nothing_but_a_hash_is_found(scene):
     scene.like("ada", "third", "shy")
     with scene.db.reading() as tx:
         assert [account.account_id for account in tx.exec(select(Account)).all()].count("id-shy") == 1
+
+
+def test_an_unlike_is_heard_from_an_account_that_is_nobody_s_for_now(scene):
+    ada = scene.patron("ada")
+    scene.like("ada", "song")
+    with scene.db.transaction() as tx:
+        account = tx.exec(select(Account).where(Account.account_id == "id-ada")).one()
+        account.person_id = None
+    assert scene.unlike("ada", "song", at=scene.at + MINUTE) is Recorded.withdrawn
+    with scene.db.transaction() as tx:
+        tx.exec(select(Account).where(Account.account_id == "id-ada")).one().person_id = ada
+    assert scene.like("ada", "song", at=scene.at + 2 * MINUTE) is Recorded.counted
+
+
+def test_a_later_time_of_the_platform_proves_a_new_like_though_no_unlike_was_heard_of(scene):
+    scene.patron("ada")
+    scene.record(scene.liked("ada", "repo", at=scene.at))
+    scene.later(days=25)
+    assert scene.record(scene.liked("ada", "repo", at=scene.at)) is Recorded.counted
+    assert [(flattr.month, flattr.standing) for flattr in flattrs(scene)] == [
+        (12 * 2026 + 11, False),
+        (12 * 2026 + 12, True),
+    ]
+
+
+def test_an_unlike_that_overtakes_its_like_leaves_a_doubt(scene):
+    scene.patron("ada")
+    scene.unlike("ada", "repo", at=scene.at + MINUTE)
+    scene.record(scene.liked("ada", "repo", at=scene.at), at=scene.at + 2 * MINUTE)
+    with scene.db.reading() as tx:
+        assert tx.exec(select(Like)).one().doubtful
+
+
+def test_to_ignore_one_account_of_a_creator_is_to_ignore_the_creator(scene):
+    ada = scene.patron("ada")
+    maker = scene.creator("maker")
+    with scene.db.transaction() as tx:
+        tx.add(Account(platform="pond", account_id="id-maker2", person_id=maker, linked_at=scene.at))
+        account = tx.exec(select(Account).where(Account.account_id == "id-maker")).one()
+        preferences.ignore(tx, ada, account.id, scene.at)
+    scene.like("ada", "song", "maker2")
+    assert "counts" not in scene.states(ada)
+
+
+def test_a_refusal_taken_back_lets_the_next_like_count_at_once(scene):
+    ada = scene.patron("ada")
+    scene.like("ada", "song", "shy")
+    with scene.db.transaction() as tx:
+        claims.decline(tx, scene.rules, tx.exec(select(Account).where(Account.account_id == "id-shy")).one(), scene.at)
+        claims.take_back(tx, scene.rules, Account(platform="pond", account_id="id-shy"), scene.at)
+    scene.unlike("ada", "song", at=scene.at + MINUTE)
+    scene.like("ada", "song", "shy", at=scene.at + 2 * MINUTE)
+    assert scene.states(ada) == ["pending"]

@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from core import likes
+from core import likes, standing
 from core.books import ledger, reversals
 from core.database import Busy
-from core.mail.tables import OutboxNote
-from core.months import payouts, runner, statements
+from core.events import Seen
+from core.mail.tables import InboxItem, OutboxNote
+from core.months import closing, payouts, runner, statements
 from core.months.tables import Charge, Month, Payout, Share
 from core.people import budgets, cards, preferences, subscriptions
 from core.people.tables import Account, Person
@@ -90,7 +91,7 @@ def test_in_review_a_month_takes_withdrawals_strikes_and_skips_but_no_likes(scen
     scene.advance()
     scene.unlike("ada", "maker-0")
     with scene.db.transaction() as tx:
-        assert likes.strike(tx, person_id=ada, flattr_id=scene.status(ada, month).lines[1].flattr_id, at=scene.at)
+        assert standing.strike(tx, person_id=ada, flattr_id=scene.status(ada, month).lines[1].flattr_id, at=scene.at)
         preferences.skip(tx, bob, month, scene.at)
     scene.like("ada", "too-late")
     assert scene.states(ada, month) == ["withdrawn", "struck", "counts"]
@@ -436,3 +437,76 @@ def test_months_with_no_one_in_them_settle_too(scene):
     with scene.db.reading() as tx:
         assert tx.get(Month, month_of(scene.at)).stage == "open"
         assert tx.exec(select(Person)).all() == []
+
+
+def test_an_account_unlinked_during_the_review_is_paid_as_judged(scene):
+    scene.patron("ada", 10)
+    maker = scene.creator("maker")
+    like_things(scene, "ada", 1)
+    scene.month_over()
+    scene.advance()
+    with scene.db.transaction() as tx:
+        tx.exec(select(Account).where(Account.account_id == "id-maker")).one().person_id = None
+    scene.at += scene.rules.review
+    scene.advance()
+    assert scene.due(maker) == 9 * EUR
+
+
+def test_a_patron_whose_statement_is_fixed_can_strike_out_and_skip_no_more(scene, monkeypatch):
+    monkeypatch.setattr(closing, "CHUNK", 1)
+    ada = scene.patron("ada", 10)
+    scene.patron("bob", 10)
+    scene.creator("maker")
+    for by in ("ada", "bob"):
+        like_things(scene, by, 1)
+    month = scene.month_over()
+    scene.advance()
+    scene.at += scene.rules.review
+    with scene.db.transaction() as tx:
+        assert closing.close_chunk(tx, scene.rules, month, scene.at) == 1
+    line = scene.status(ada, month).lines[0]
+    with scene.db.transaction() as tx:
+        assert not standing.strike(tx, person_id=ada, flattr_id=line.flattr_id, at=scene.at)
+        assert not preferences.skip(tx, ada, month, scene.at)
+    scene.unlike("ada", "maker-0")
+    scene.advance()
+    assert shares(scene) == [9 * EUR] * 2
+
+
+def test_a_review_waits_for_what_was_acknowledged_before_the_month_ended(scene):
+    scene.patron("ada", 10)
+    like_things(scene, "ada", 1)
+    with scene.db.transaction() as tx:
+        item = InboxItem(platform="pond", key="1", received_at=scene.at, body_hash="", sealed=b"")
+        tx.add(item)
+    month = scene.month_over()
+    scene.advance()
+    assert scene.stage(month) == "open"
+    with scene.db.transaction() as tx:
+        tx.exec(select(InboxItem)).one().state = "done"
+    scene.advance()
+    assert scene.stage(month) == "review"
+
+
+def test_an_author_told_after_the_month_can_still_claim_it(scene):
+    ada = scene.patron("ada", 10)
+    scene.like("ada", "song", None)
+    month = scene.close_month()
+    scene.record(Seen(thing=scene.thing("song"), author=scene.account("late")))
+    scene.creator("late")
+    assert scene.states(ada, month) == ["moved"]
+    assert scene.states(ada) == ["counts"]
+
+
+def test_an_own_thing_stays_own_when_the_account_is_given_away(scene):
+    ada = scene.patron("ada")
+    scene.like("ada", "mine", "ada")
+    with scene.db.transaction() as tx:
+        account = tx.exec(select(Account).where(Account.account_id == "id-ada")).one()
+        other = Person(created_at=scene.at, receives_since=scene.at, payable_since=scene.at)
+        tx.add(other)
+        tx.flush()
+        account.person_id = other.id
+    assert scene.states(ada) == ["own"]
+    scene.close_month()
+    assert shares(scene) == []

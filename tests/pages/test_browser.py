@@ -64,6 +64,8 @@ async def test_a_month_is_played_with_the_mouse_and_the_page_stays_where_it_is(d
     await expect(page.locator(".statement .sum")).to_have_text("10 \N{MULTIPLICATION SIGN} 3.15 + 3.50 fee = 35.00 EUR")
     await expect(page.locator(".check")).to_contain_text("the books hold")
     await expect(page.locator(".hints .done")).to_have_count(4)
+    await expect(page.locator(".hints li").nth(2)).to_contain_text("Done.")
+    await expect(page.locator(".hints")).not_to_contain_text("The button is below")
 
 
 async def test_a_like_by_keyboard_keeps_the_focus(desk: Watched) -> None:
@@ -143,6 +145,11 @@ async def test_nothing_is_wider_than_the_screen(stage: Stage, browser: Browser, 
     await phone.settled()
     await phone.page.get_by_role("button", name="Close the month").click()
     await expect(phone.page.locator(".statement .sum")).to_have_count(1)
+    creators = phone.page.get_by_role("region", name="Creators", exact=True)
+    assert await creators.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+    heights = await phone.page.locator(".months .chip").evaluate_all("all => all.map(each => each.offsetHeight)")
+    assert len(heights) > 1
+    assert max(heights) < 32, "a chip is a line high, whatever its tone"
     for summary in await phone.page.locator("main details > summary").all():
         await summary.click()
     assert await phone.overflow() <= 0

@@ -63,7 +63,7 @@ class Post:
         if "bug" in content:
             raise KeyError("canary: " + str(content["bug"]))
         if not isinstance(content.get("events"), list):
-            raise Unreadable("canary: no events")
+            raise Unreadable("there are\nno events in it")
         return [self._event(each) for each in content["events"]]
 
     def _event(self, said: dict[str, Any]) -> Event:

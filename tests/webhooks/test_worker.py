@@ -125,16 +125,21 @@ def test_more_than_a_batch_is_worked_off(back: Back) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "why"),
     [
-        b"\xff\xfe",
-        b"[" * 100_000,
-        b'{"no": "events canary"}',
-        b'{"bug": "canary"}',
-        b'{"events": [{"by": "anna", "thing": "a/9", "at": "2026-11-10T12:00:00+00:00"}, {"text": "canary"}]}',
+        (b"\xff\xfe", "not readable as JSON: UnicodeDecodeError"),
+        (b"[" * 100_000, "not readable as JSON: RecursionError"),
+        (b'{"no": "events canary"}', "there are no events in it"),
+        (b'{"bug": "canary"}', "KeyError at "),
+        (
+            b'{"events": [{"by": "anna", "thing": "a/9", "at": "2026-11-10T12:00:00+00:00"}, {"text": "canary"}]}',
+            "KeyError at ",
+        ),
     ],
 )
-def test_what_cannot_be_taken_is_a_dead_letter_and_blocks_no_other(back: Back, bad: bytes) -> None:
+def test_what_cannot_be_taken_is_a_dead_letter_that_says_why_and_blocks_no_other(
+    back: Back, bad: bytes, why: str
+) -> None:
     back.member("anna")
     back.arrive(body_of(back.like("anna", "a/1")), bad, body_of(back.like("anna", "a/2")))
     sync(back.worker().drain())
@@ -144,7 +149,8 @@ def test_what_cannot_be_taken_is_a_dead_letter_and_blocks_no_other(back: Back, b
         assert dead.sealed is not None
         assert dead.error is not None
         assert dead.error_hash is not None
-        assert " at " in dead.error
+        assert dead.error.startswith(why)
+        assert dead.body_hash == hashlib.sha256(bad).hexdigest()
         assert "canary" not in dead.error
         assert len(dead.error_hash) == 16
     assert b'flattr_dead_letters_total{platform="post"} 1.0' in back.metrics.measure(back.db)
@@ -184,6 +190,8 @@ def test_without_its_key_a_delivery_is_a_dead_letter_until_the_key_is_back(back:
     back.seal = Seal([new_key()])
     sync(back.worker().drain())
     assert back.states() == ["dead"]
+    with back.db.reading() as tx:
+        assert (inbox.listing(tx)[0].error or "").startswith("sealed with a key that is not set")
     back.seal = SEAL
     with back.db.transaction() as tx:
         inbox.replay(tx)

@@ -85,6 +85,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['merged_into_id'], ['person.id'], name=op.f('fk_person_merged_into_id_person')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_person'))
     )
+    with op.batch_alter_table('person', schema=None) as batch_op:
+        batch_op.create_index('person_left', ['left_at'], unique=False, sqlite_where=sa.text('left_at is not null'), postgresql_where=sa.text('left_at is not null'))
+
     op.create_table('posting',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('at', database.Instant(), nullable=False),
@@ -116,6 +119,11 @@ def upgrade() -> None:
     sa.Column('outcome', sa.String(), nullable=False),
     sa.Column('at', database.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_sandbox_movement'))
+    )
+    op.create_table('setting',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('value', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_setting'))
     )
     op.create_table('share',
     sa.Column('flattr_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -249,6 +257,7 @@ def upgrade() -> None:
     sa.Column('statement_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('attempt', sa.Integer(), nullable=False),
     sa.Column('state', sa.String(), nullable=False),
+    sa.Column('card_reference', sa.String(), nullable=True),
     sa.Column('reference', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
     sa.Column('asked_at', database.Instant(), nullable=False),
@@ -323,6 +332,7 @@ def upgrade() -> None:
     sa.Column('thing_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('month', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('own', sa.Boolean(), server_default=sa.text('(false)'), nullable=False),
     sa.Column('standing', sa.Boolean(), nullable=False),
     sa.Column('struck_at', database.Instant(), nullable=True),
     sa.Column('origin', sa.String(), nullable=False),
@@ -374,11 +384,13 @@ def upgrade() -> None:
     with op.batch_alter_table('likes', schema=None) as batch_op:
         batch_op.create_index('like_by_flattr', ['flattr_id'], unique=False)
         batch_op.create_index('like_by_thing', ['thing_id'], unique=False)
+        batch_op.create_index('like_in_doubt', ['id'], unique=False, sqlite_where=sa.text('doubtful'), postgresql_where=sa.text('doubtful'))
 
 
 
 def downgrade() -> None:
     with op.batch_alter_table('likes', schema=None) as batch_op:
+        batch_op.drop_index('like_in_doubt', sqlite_where=sa.text('doubtful'), postgresql_where=sa.text('doubtful'))
         batch_op.drop_index('like_by_thing')
         batch_op.drop_index('like_by_flattr')
 
@@ -433,6 +445,7 @@ def downgrade() -> None:
         batch_op.drop_index('share_by_statement')
 
     op.drop_table('share')
+    op.drop_table('setting')
     op.drop_table('sandbox_movement')
     op.drop_table('room')
     with op.batch_alter_table('posting', schema=None) as batch_op:
@@ -440,6 +453,9 @@ def downgrade() -> None:
         batch_op.drop_index('posting_by_credit', sqlite_where=sa.text('credit % 8 <> 2'), postgresql_where=sa.text('credit % 8 <> 2'))
 
     op.drop_table('posting')
+    with op.batch_alter_table('person', schema=None) as batch_op:
+        batch_op.drop_index('person_left', sqlite_where=sa.text('left_at is not null'), postgresql_where=sa.text('left_at is not null'))
+
     op.drop_table('person')
     op.drop_table('payout_run')
     op.drop_table('month')

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
 from core.books import ledger
@@ -193,3 +194,29 @@ def test_the_export_is_all_of_it_as_plain_json(town: Any) -> None:
 def test_the_export_of_nobody_says_so(town: Any) -> None:
     with town.db.reading() as tx, pytest.raises(LookupError, match="no person 77"):
         leaving.export(tx, town.rules, 77, town.at)
+
+
+def test_each_tick_reads_neither_the_cards_nor_the_statements_that_are_settled(sqlite_town: Any) -> None:
+    def plan(tx: Any, query: str) -> list[str]:
+        return [row[3] for row in tx.execute(sa.text(f"explain query plan {query}"))]
+
+    with sqlite_town.db.reading() as tx:
+        assert "statement_due" in plan(tx, leaving._UNRESOLVED)[0]
+        assert plan(tx, leaving._FORGET_CARDS)[0].startswith("SEARCH card")
+
+
+def test_a_card_that_waited_for_an_outcome_is_forgotten_once_that_is_known(town: Any) -> None:
+    person, month = settle_in(town), month_of(town.at) - 1
+    town.stage(month, "collecting")
+    with town.db.transaction() as tx:
+        statement = Statement(patron_id=person, month=month, budget_micros=1, state="due", next_attempt_at=town.at)
+        tx.add(statement)
+        tx.flush()
+        tx.add(Charge(statement_id=statement.id, attempt=1, state="asked", asked_at=town.at))  # type: ignore[arg-type]
+    stop(town, person)
+    assert town.count("card") == 1
+    with town.db.transaction() as tx:
+        tx.exec(select(Statement)).one().state = "collected"
+        tx.flush()
+        assert leaving.finish(tx) == 0
+    assert town.count("card") == 0

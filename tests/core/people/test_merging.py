@@ -208,3 +208,28 @@ def test_after_any_merge_there_is_one_flattr_per_thing_and_open_month(
 def _things(town: Any) -> list[int]:
     with town.db.transaction() as tx:
         return [things.ensure(tx, town.thing(f"t{n}"), None).id for n in range(5)]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kept", ["new here", "had ended theirs", "merged the other way"])
+def test_a_month_that_is_over_but_still_open_keeps_the_budget_that_it_had(town: Any, kept: str) -> None:
+    ann, bob = town.join(ANN, at=town.at - timedelta(days=100)), town.join(BOB)
+    month = month_of(town.at)
+
+    def give(person: int, amount: int, now: bool = False) -> None:
+        with town.db.transaction() as tx:
+            budgets.set_budget(tx, town.rules, person_id=person, amount_micros=amount * MICROS, at=town.at, now=now)
+
+    give(ann, 10)
+    if kept == "had ended theirs":
+        give(bob, 5)
+        give(bob, 0, now=True)
+    town.at = month_start(month + 1) + timedelta(minutes=30)
+    give(bob, 7, now=True)
+    if kept == "merged the other way":
+        give(ann, 0, now=True)
+    keep, lose = (ann, bob) if kept == "merged the other way" else (bob, ann)
+    merge(town, keep, lose)
+    with town.db.reading() as tx:
+        found = [budgets.budget_of(tx, keep, each) // MICROS for each in (month, month + 1, month + 2)]
+    assert found == [10, 7, 7]
+    assert town.count("budget", f"person_id = {lose}") == 0

@@ -8,12 +8,14 @@ import pytest
 
 from core.events import AccountRef
 from core.likes import Recorded
-from core.people import preferences
+from core.people import claims, persons, preferences
 from core.people.tables import Person
 from core.periods import month_of
 
 ANN = AccountRef(platform="sandbox", account_id="ann")
+BOB = AccountRef(platform="sandbox", account_id="bob")
 CLEO = AccountRef(platform="sandbox", account_id="cleo")
+CLEO2 = AccountRef(platform="sandbox2", account_id="cleo2")
 
 
 def test_while_paused_new_likes_do_not_count(town: Any) -> None:
@@ -89,3 +91,30 @@ def test_caps_and_the_cards_cost_are_the_patrons_choice(town: Any) -> None:
         assert row.cap_per_flattr_micros is None
         with pytest.raises(ValueError, match="ignore"):
             preferences.set_caps(tx, person, per_flattr_micros=0, per_creator_micros=None)
+
+
+def test_whoever_ignores_an_account_ignores_its_creator_under_every_account(town: Any) -> None:
+    person = town.join(ANN)
+    town.join(CLEO, CLEO2)
+    cleo, cleo2, other = town.account(CLEO), town.account(CLEO2), town.account(BOB)
+    with town.db.transaction() as tx:
+        assert preferences.ignore(tx, person, cleo.id, town.at)
+        assert not preferences.ignore(tx, person, cleo2.id, town.at)
+        assert [preferences.ignored(tx, person, each.id) for each in (cleo, cleo2, other)] == [True, True, False]
+    assert town.like(ANN, "song", CLEO2) is Recorded.not_counted
+    with town.db.transaction() as tx:
+        assert preferences.unignore(tx, person, cleo2.id)
+        assert not preferences.ignored(tx, person, cleo.id)
+
+
+def test_strangers_are_ignored_one_by_one_until_they_turn_out_to_be_one(town: Any) -> None:
+    person, cleo, cleo2 = town.join(ANN), town.account(CLEO), town.account(CLEO2)
+    with town.db.transaction() as tx:
+        preferences.ignore(tx, person, cleo.id, town.at)
+        assert not preferences.ignored(tx, person, cleo2.id)
+    town.like(ANN, "song", CLEO2)
+    town.join(CLEO, CLEO2)
+    with town.db.transaction() as tx:
+        assert preferences.ignored(tx, person, cleo2.id)
+        pending = claims.pending_for(tx, town.rules, persons.ensure_account(tx, CLEO2), town.at)
+    assert pending.flattrs == 0

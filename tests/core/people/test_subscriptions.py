@@ -93,7 +93,7 @@ def test_not_while_paused(town: Any, network: str) -> None:
     assert [add(town, month + 1), add(town, month + 2)] == [0, 1]  # never back-filled
 
 
-@pytest.mark.parametrize("end", ["ignored", "declined", "left", "unsubscribed"])
+@pytest.mark.parametrize("end", ["ignored", "ignored elsewhere", "declined", "left", "unsubscribed"])
 def test_not_for_the_ignored_nor_after_its_end(town: Any, end: str) -> None:
     person, account = subscribe(town)
     month = month_of(town.at)
@@ -101,6 +101,11 @@ def test_not_for_the_ignored_nor_after_its_end(town: Any, end: str) -> None:
         match end:
             case "ignored":
                 preferences.ignore(tx, person, account, town.at)
+            case "ignored elsewhere":  # another account of the same creator
+                creator = persons.ensure_person(tx, CLEO, town.at)
+                other = persons.ensure_account(tx, BOB)
+                persons.attach(other, creator, town.at)
+                preferences.ignore(tx, person, persons.key(other), town.at)
             case "declined":
                 claims.decline(tx, town.rules, persons.ensure_account(tx, CLEO), town.at)
             case "left":
@@ -139,3 +144,13 @@ def test_the_share_of_a_creator_who_has_not_joined_is_pending_and_does_not_move_
     with town.db.transaction() as tx:
         pending = claims.pending_for(tx, town.rules, persons.ensure_account(tx, CLEO), town.at)
     assert pending.flattrs == 0
+
+
+def test_of_a_creator_who_declines_no_platform_id_is_left(town: Any) -> None:
+    _, account = subscribe(town)
+    month = month_of(town.at) + 1
+    add(town, month)
+    assert town.count("thing", f"url = 'subscription:{account}'") == 1
+    with town.db.transaction() as tx:
+        claims.decline(tx, town.rules, persons.ensure_account(tx, CLEO), town.at)
+    assert town.count("thing", "url like '%cleo%'") == town.count("thing_name", "native_id like '%cleo%'") == 0
