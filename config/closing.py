@@ -120,7 +120,7 @@ def play(
 ) -> list[Step]:
     """Skip the sandbox's time past the open month's end, through its review, its cards and the payout run.
 
-    ``settle`` is called after every jump, so that what the hub has to say is said at its time.
+    ``settle`` is called after every jump, so that what was taken is recorded and what is to be said is said in time.
     """
     clock = parts.skipping_clock()
     month = month_of(clock())
@@ -128,6 +128,7 @@ def play(
 
     def skip_to(at: datetime) -> None:
         clock.jump_to(at)
+        settle()  # a review waits for what was taken before the month ended
         steps.extend(advance(parts, clock(), progress))
         settle()
 

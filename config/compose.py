@@ -244,7 +244,7 @@ class Hub:
         loop = asyncio.get_running_loop()
 
         def settle() -> None:
-            asyncio.run_coroutine_threadsafe(self.sender.drain(), loop).result()
+            asyncio.run_coroutine_threadsafe(self.settle(), loop).result()
 
         async with self._months:
             return await asyncio.to_thread(closing.play, self.parts, self._told, settle)
