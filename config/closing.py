@@ -128,7 +128,6 @@ def play(
 
     def skip_to(at: datetime) -> None:
         clock.jump_to(at)
-        settle()  # a review waits for what was taken before the month ended
         steps.extend(advance(parts, clock(), progress))
         settle()
 
