@@ -7,7 +7,7 @@ STAMPS := .make
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench lock clean
+.PHONY: help run demo test soak check bench lock clean
 
 help: ## what there is
 	@echo "Flattr Hub. A first look: make run, then open http://127.0.0.1:8080"
@@ -23,12 +23,15 @@ demo: $(STAMPS)/run ## play a month without a person
 test: $(STAMPS)/dev ## run the tests, on two processor cores
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
 
+soak: $(STAMPS)/dev ## play 10,000 polls with spoilt answers and count false unlikes (some ten minutes)
+	@FAULTED_POLLS=1800 $(BIN)/python -m pytest -q -n 2 -k "test_no_fault or test_bad_days" tests/bot $(ARGS)
+
 check: $(STAMPS)/dev ## lint, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(STAMPS)/dev ## measure intake and closing (a few minutes)
+bench: $(STAMPS)/dev ## measure intake, closing and reading likes (a quarter of an hour)
 	@$(BIN)/flattr bench $(ARGS)
 
 lock: ## resolve the dependencies anew and pin them with their hashes (needs uv)

@@ -27,7 +27,7 @@ def render(tx: Session, talk: Talk, note: OutboxNote) -> Reply:
     """The note's own text if it has one, else what its kind and source stand for.
 
     Sources: review:MONTH:PERSON, statement:ID, declined:STATEMENT:ATTEMPT, lapsed:STATEMENT, payout:ID,
-    claim:ACCOUNT:PATRON:MONTH, link:ID.
+    claim:ACCOUNT:PATRON:MONTH, link:ID, relink:ACCOUNT:MICROS.
     """
     if note.text is not None:
         return Reply(note.text, tuple(Button(label=label, text=text) for label, text in outbox.buttons_of(note)))
@@ -52,12 +52,20 @@ def render(tx: Session, talk: Talk, note: OutboxNote) -> Reply:
             return _claimed(turn, account_id, patron_id, number)
         case "link_offer", [offer_id]:
             return _link_offer(turn, offer_id)
-        case "relink", _:
-            where = f" on {talk.title(note.platform)}" if note.platform else ""
-            return reply(
-                f'I can no longer see your likes{where}: my access has ended. "accounts" shows where; link it again.'
-            )
+        case "relink", [account_id, _]:
+            return _relink(turn, account_id)
     return OVER
+
+
+def _relink(turn: Turn, account_id: int) -> Reply:
+    row = turn.tx.get(Account, account_id)
+    if row is None or row.needs_relink_at is None:
+        return OVER
+    return reply(
+        f"I can no longer see what you like as {account(turn.talk, row)}: my access has ended.",
+        f'"link {row.platform}" renews it, and I go on where I stopped.',
+        buttons=(f"link {row.platform}",),
+    )
 
 
 def _review(turn: Turn, number: int, person_id: int) -> Reply:

@@ -16,6 +16,7 @@ from core import doubts, uniting
 from core.database import Database, is_away
 from core.doubts import Doubt
 from core.events import AccountRef, ThingRef
+from core.mail.faults import place_of
 from core.rules import Rules
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ LONGEST_WAIT = timedelta(days=1)
 """Between two questions about the same like or address that could not be answered: doubling from one to the other."""
 
 Question = Doubt | ThingRef
-"""A like in doubt, or an address whose thing and author are unknown."""
+"""A like in doubt, or a thing (perhaps known by its address alone) whose author is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class Asking:
         asked = self._platforms[platform]
         with self._db.reading() as tx:
             likes = doubts.waiting(tx, platform, self._clock()) if asked.likes else []
-            addresses = [ref for ref in uniting.unowned(tx) if _is_one_of(asked.connector, ref)]
+            addresses = [ref for ref in uniting.unowned(tx, platform) if _is_one_of(asked.connector, ref)]
         taking_turns: list[Question] = []
         for like, address in zip_longest(likes, addresses):
             taking_turns += [each for each in (like, address) if each is not None]
@@ -144,8 +145,8 @@ class Asking:
             return answer.result()
         except (Unanswered, _Stopped):
             raise
-        except Exception:  # noqa: BLE001 - a stranger's connector may raise anything; the other questions go on
-            _log.exception("the connector %s cannot ask", platform)
+        except Exception as error:  # noqa: BLE001 - a stranger's connector may raise anything; the others go on
+            _log.error("the connector %s cannot ask: %s", platform, place_of(error))
             return None
         finally:
             answer.cancel()
@@ -176,8 +177,10 @@ def _key(platform: str, question: Question) -> _Key:
         case Doubt():
             return platform, str(question.like_id)
         case ThingRef():
-            return platform, question.native_id
+            return platform, f"{question.platform}:{question.native_id}"
 
 
-def _is_one_of(connector: AskingConnector, address: ThingRef) -> bool:
-    return isinstance(connector, ResolvingConnector) and connector.resolve(address.url) is not None
+def _is_one_of(connector: AskingConnector, ref: ThingRef) -> bool:
+    if ref.platform == connector.card.platform:
+        return True
+    return isinstance(connector, ResolvingConnector) and connector.resolve(ref.url) is not None

@@ -29,6 +29,10 @@ class PlatformFacts:
     """People can write to the bot there."""
     linking: bool
     """An account there can be linked by signing in on the hub's page."""
+    likes: bool = True
+    """What people like there counts; not where the network's terms forbid it and the operator has left it off."""
+    pages: bool = False
+    """Receiving there takes a sign-in of its own, which shows the hub which pages are one's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class Talk:
     gateway: Gateway
     platforms: Mapping[str, PlatformFacts]
     resolve: Callable[[str], Resolved | None]
+    address: str = ""
+    """The hub's public address, without a last slash: personal addresses begin with it."""
 
     def title(self, platform: str) -> str:
         """A network's name for people."""

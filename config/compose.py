@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
+from uuid import uuid4
 
 from aiohttp import web
 from sqlmodel import Session
 
-from bot import announcements, dialogue
-from bot.asking import Asked, Asking
-from bot.discord import DiscordPresence, DiscordRefused
+from bot import announcements
+from bot.access import AccessKeeper
+from bot.asking import Asking
+from bot.polling.engine import Polling
 from bot.sender import Sender
 from bot.talk import Reply
 from config import clock as clocks
 from config import closing
 from config.listening import Listener
+from config.networks.askers import asked_of, askers_of, client_of, polled_of, signed_of
+from config.networks.hearing import webhooks_of, worker_of
+from config.networks.presences import Means, Round, mouths_of, presences_of
 from config.parts import Parts
 from config.schedule import Schedule
-from connectors.base import Asker, AskingConnector, Mouth
+from connectors.base import Mouth
 from connectors.client import Client
 from core.books import invariants
 from core.database import Busy
-from core.events import AccountRef, Messaged
 from core.mail import inbox, outbox
 from core.mail.tables import OutboxNote
 from core.months.runner import Step
+from pages.linking.routes import add_routes as add_linking
 from pages.sandbox.books import Books
 from pages.sandbox.network import SandboxNetwork
 from pages.sandbox.routes import add_routes as add_sandbox
 from webhooks import server
-from webhooks.intake import ConfiguredWebhook, Intake
+from webhooks.intake import Intake
+from webhooks.linking import SigningIn
 from webhooks.metrics import Metrics
-from webhooks.worker import Worker
 
 log = logging.getLogger("flattr")
 
@@ -48,6 +52,9 @@ CHECK = 3600.0
 ASK = 180.0
 """Seconds between two rounds of asking platforms about what is unclear; also done once at the start."""
 
+KEEP = 60.0
+"""Seconds between two looks at members' access that is to be given back."""
+
 PATIENCE = 10.0
 """Seconds that requests under way have to finish when the hub stops."""
 
@@ -56,67 +63,15 @@ class _Stopping(Exception):
     """Ends a long advance between two of its steps; whoever runs next goes on there."""
 
 
-def _answer(parts: Parts, tx: Session, by: AccountRef, text: str, at: datetime) -> Reply:
-    return dialogue.answer(tx, parts.talk, by, text, at)
-
-
-def converse(parts: Parts, tx: Session, event: Messaged, received_at: datetime) -> None:
-    """Answer a direct message: what it changes and the answer in the outbox are one transaction."""
-    answer = _answer(parts, tx, event.by, event.text, received_at)
-    outbox.put(
-        tx,
-        kind="answer",
-        source=f"{event.by.platform}:{event.message_id}",
-        at=received_at,
-        to=event.by,
-        text=answer.text,
-        buttons=[(button.label, button.text) for button in answer.buttons],
-    )
-
-
-def webhooks_of(parts: Parts) -> dict[str, ConfiguredWebhook]:
-    """The connectors that are on and are called by their platform."""
-    return {
-        name: ConfiguredWebhook(connector=webhook, secrets=entry.secrets)
-        for name, entry in parts.on.items()
-        if (webhook := entry.webhook) is not None
-    }
-
-
-def asked_of(parts: Parts, client: Client) -> dict[str, Asked]:
-    """The connectors that are on and can ask their platform."""
-    return {
-        name: Asked(
-            connector=entry.connector,
-            asker=Asker(client=client, secrets=entry.secrets),
-            likes="likes" not in entry.off_actions,
-        )
-        for name, entry in parts.on.items()
-        if isinstance(entry.connector, AskingConnector)
-    }
-
-
-def worker_of(parts: Parts, *, metrics: Metrics | None = None, spoken: Callable[[], None] = lambda: None) -> Worker:
-    """What records stored deliveries, in a running hub or for `flattr inbox replay`; see Worker for the arguments."""
-    connectors = {name: webhook.connector for name, webhook in webhooks_of(parts).items()}
-    return Worker(
-        parts.db,
-        parts.rules,
-        connectors,
-        parts.seal,
-        partial(converse, parts),
-        parts.clock,
-        metrics=metrics,
-        spoken=spoken,
-    )
-
-
 class Hub:
     """One hub: takes deliveries, answers, closes months, serves pages. `start` it, `close` it."""
 
-    def __init__(self, parts: Parts, *, pages: bool = True) -> None:
-        """``pages``: whether to serve the sandbox's page where the sandbox is on."""
+    def __init__(self, parts: Parts, *, pages: bool = True, ticking: bool = True, client: Client | None = None) -> None:
+        """``pages``: whether to serve the sandbox's page where the sandbox is on. Tests do by hand what the clock
+        would bring (``ticking``), and give a ``client`` that does not wait.
+        """
         self._pages = pages
+        self._ticking = ticking
         self.parts = parts
         self.metrics = Metrics()
         self._months = asyncio.Lock()
@@ -126,7 +81,20 @@ class Hub:
         self.ended = asyncio.Event()
         """Set when a task ended that should not have."""
         self.network = self._network() if parts.sandbox else None
-        self.presence = self._presence()
+        self.client = client or client_of(parts.entries, clock=clocks.real, hub=parts.settings.hub.address)
+        askers = askers_of(parts.on, self.client, parts.clock)
+        signed = signed_of(parts.on, askers)
+        holder = uuid4().hex[:12]
+        self.access = AccessKeeper(db=parts.db, seal=parts.seal, platforms=signed, clock=parts.clock, holder=holder)
+        self.presences = presences_of(
+            Means(
+                parts=parts,
+                askers=askers,
+                access=self.access,
+                holder=holder,
+                poke=lambda: self.sender.poke(),  # made after the presences, which have its mouths
+            )
+        )
         self.sender = Sender(parts.db, self._mouths(), self._render, parts.clock)
         self.worker = worker_of(parts, metrics=self.metrics, spoken=self.sender.poke)
         self.intake = Intake(
@@ -138,9 +106,24 @@ class Hub:
             poke=self.worker.poke,
             off=[name for name in parts.entries if name not in parts.on],
         )
-        self.client = Client(clock=clocks.real, hub=parts.settings.hub.address)
-        asked = asked_of(parts, self.client)
+        asked, polled = asked_of(parts.on, askers), polled_of(parts.on, askers)
         self.asking = Asking(db=parts.db, rules=parts.rules, platforms=asked, clock=parts.clock) if asked else None
+        self.polling = (
+            Polling(db=parts.db, rules=parts.rules, platforms=polled, access=self.access, clock=parts.clock)
+            if polled
+            else None
+        )
+        self.signing_in = SigningIn(
+            db=parts.db,
+            seal=parts.seal,
+            rules=parts.rules,
+            platforms=signed,
+            titles={name: entry.connector.card.title for name, entry in parts.entries.items()},
+            clock=parts.clock,
+            address=parts.settings.hub.address,
+            likeless=[name for name, entry in parts.on.items() if not entry.counts_likes],
+            told=self._linked,
+        )
         self.schedule = Schedule()
 
     def _network(self) -> SandboxNetwork:
@@ -151,27 +134,17 @@ class Hub:
             clock=self.parts.clock,
         )
 
-    def _presence(self) -> DiscordPresence | None:
-        entry = self.parts.on.get("discord")
-        if entry is None:
-            return None
-        return DiscordPresence(
-            entry.secrets["token"][0].decode(),
-            self.parts.db,
-            self.parts.rules,
-            converse=partial(converse, self.parts),
-            answer=partial(_answer, self.parts),
-            clock=self.parts.clock,
-            poke=lambda: self.sender.poke(),  # made after the presence, which is one of its mouths
-        )
-
     def _mouths(self) -> Mapping[str, Mouth]:
-        mouths: dict[str, Mouth] = {}
+        mouths = dict(mouths_of(self.presences))
         if self.network is not None:
             mouths |= {name: self.network.mouth(name) for name, e in self.parts.on.items() if e.connector.card.pretend}
-        if self.presence is not None:
-            mouths["discord"] = self.presence
         return mouths
+
+    def _linked(self) -> None:
+        """Somebody signed in: their lists are read at once, and they are told."""
+        self.sender.poke()
+        if self.polling is not None:
+            self.polling.poke()
 
     def _render(self, tx: Session, note: OutboxNote) -> Reply:
         return announcements.render(tx, self.parts.talk, note)
@@ -184,17 +157,31 @@ class Hub:
         self._runner = web.AppRunner(self._application(), shutdown_timeout=PATIENCE, **server.runner_options())
         await self._runner.setup()
         await web.SockSite(self._runner, listener.socket).start()
-        if self.presence is not None:
-            self._keep("discord", self._be_on_discord)
-        self.schedule.every(TICK, "months", self.advance)
-        self.schedule.every(CHECK, "books", self.look_after)
-        if self.asking is not None:
-            self.schedule.every(ASK, "asking", self.asking.round)
+        for presence in self.presences:
+            if presence.runs is not None:
+                self._keep(presence.platform, presence.runs)
+        if not self._ticking:
+            return
+        if self.polling is not None:
+            self._keep("polling", self.polling.run)
+        for each in self._rounds():
+            self.schedule.every(each.seconds, each.name, each.work)
         self.schedule.start()
+
+    def _rounds(self) -> Iterator[Round]:
+        yield Round(name="months", seconds=TICK, work=self.advance)
+        yield Round(name="books", seconds=CHECK, work=self.look_after)
+        yield Round(name="access", seconds=KEEP, work=self.access.round)
+        if self.asking is not None:
+            yield Round(name="asking", seconds=ASK, work=self.asking.round)
+        for presence in self.presences:
+            yield from presence.rounds
 
     def _application(self) -> web.Application:
         app = web.Application()
         server.add_routes(app, self.intake, db=self.parts.db)
+        for presence in self.presences:
+            presence.add_routes(app)
         if self.network is not None and self._pages:
             add_sandbox(
                 app,
@@ -207,6 +194,7 @@ class Hub:
             )
         else:
             app.router.add_get("/", _front_door)
+        add_linking(app, self.signing_in, address=self.parts.settings.hub.address)
         return app
 
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -218,13 +206,6 @@ class Hub:
                 self.ended.set()
 
         self._tasks[name] = asyncio.create_task(kept(), name=name)
-
-    async def _be_on_discord(self) -> None:
-        assert self.presence is not None
-        try:
-            await self.presence.start()
-        except DiscordRefused as refused:
-            log.error("%s; everything else goes on", refused)
 
     async def advance(self) -> None:
         """Do what the database says is due, unless another process is at it."""
@@ -281,10 +262,13 @@ class Hub:
             self._runner = None
         if self.asking is not None:
             self.asking.close()
+        if self.polling is not None:
+            await self.polling.close()
+        for presence in self.presences:
+            await presence.close()
         await self.schedule.stop()
+        await self.access.close()
         await self.client.close()
-        if self.presence is not None:
-            await self.presence.close()
         await self.intake.close()
         for task in self._tasks.values():
             task.cancel()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from cryptography.fernet import Fernet
 from config.complaints import Misconfigured
 from config.settings import KeysSection
 
+_log = logging.getLogger(__name__)
+
 WHAT_A_LOSS_MEANS = (
-    "deliveries that wait in the inbox become unreadable, and accounts that declined are no longer"
-    " recognised; the money in the books is not affected"
+    "deliveries that wait in the inbox become unreadable, accounts that were linked by signing in have to be linked"
+    " again, and accounts that declined are no longer recognised; the money in the books is not affected"
 )
 
 
@@ -77,6 +80,24 @@ def fresh() -> Keys:
 def rotated(keys: Keys) -> Keys:
     """The same keys with a new sealing key in front; the old ones still decrypt."""
     return replace(keys, sealing=(Fernet.generate_key(), *keys.sealing))
+
+
+def reloading(data_dir: Path, given: KeysSection) -> Callable[[], Sequence[bytes]] | None:
+    """Tells a running hub the sealing keys that the file has by now; None: they are given by the settings.
+
+    Empty where the file cannot be read at the moment; the log says why.
+    """
+    if given.sealing:
+        return None
+
+    def present() -> Sequence[bytes]:
+        try:
+            return read(path_in(data_dir)).sealing
+        except Misconfigured as error:
+            _log.warning("%s", error)
+            return ()
+
+    return present
 
 
 def write(path: Path, keys: Keys) -> None:

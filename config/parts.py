@@ -16,10 +16,11 @@ from config.clock import Clock, SandboxClock
 from config.complaints import Misconfigured, one_line
 from config.keys import Keys
 from config.money import keep_currency, rules_of
-from config.roster import Entry, found, muster
+from config.networks.roster import Entry, found, muster
 from config.settings import Settings
 from connectors import registry
 from connectors.registry import Broken
+from core.access.tables import Access
 from core.database import Database, DatabaseUnavailable
 from core.mail import inbox
 from core.mail.sealing import Seal
@@ -88,11 +89,11 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> Parts:
             rules=rules,
             gateway=gateway,
             keys=keys,
-            seal=Seal(keys.sealing),
+            seal=Seal(keys.sealing, reload=key_file.reloading(settings.hub.data_dir, settings.keys)),
             entries=entries,
             broken=broken,
             clock=clock or clocks.choose(settings.hub.data_dir, sandbox=sandbox),
-            talk=_talk(rules, gateway, entries),
+            talk=_talk(rules, gateway, entries, settings.hub.address),
         )
     except BaseException:
         db.dispose()
@@ -105,7 +106,7 @@ def with_database(parts: Parts, db: Database) -> Parts:
     return dataclasses.replace(parts, db=db, gateway=gateway, talk=dataclasses.replace(parts.talk, gateway=gateway))
 
 
-def _talk(rules: Rules, gateway: Gateway, entries: Mapping[str, Entry]) -> Talk:
+def _talk(rules: Rules, gateway: Gateway, entries: Mapping[str, Entry], address: str) -> Talk:
     on = {name: entry.connector for name, entry in entries.items() if entry.on}
     return Talk(
         rules=rules,
@@ -114,11 +115,14 @@ def _talk(rules: Rules, gateway: Gateway, entries: Mapping[str, Entry]) -> Talk:
             name: PlatformFacts(
                 title=connector.card.title,
                 speaks="messages" in connector.card.abilities,
-                linking="linking" in connector.card.abilities,
+                linking=entries[name].can("linking"),
+                likes=entries[name].counts_likes,
+                pages=entries[name].can("linking") and getattr(connector, "receives_separately", False),
             )
             for name, connector in on.items()
         },
         resolve=lambda url: registry.resolve(on, url),
+        address=address,
     )
 
 
@@ -149,4 +153,4 @@ def _open(settings: Settings) -> Database:
 
 def _is_used(db: Database) -> bool:
     with db.reading() as tx:
-        return any(tx.exec(select(table).limit(1)).first() is not None for table in (InboxItem, Decline))
+        return any(tx.exec(select(table).limit(1)).first() is not None for table in (InboxItem, Decline, Access))

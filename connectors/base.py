@@ -7,12 +7,12 @@ a delivery is said by `Rejected` (before it is stored) or `Unreadable` (after), 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from connectors.client import Client
+from connectors.client import Allowance, Client
 from core.events import LIKE, AccountRef, Event, ThingRef
 
 
@@ -64,7 +64,7 @@ Secrets = Mapping[str, tuple[bytes, ...]]
 Colour = Literal["green", "amber", "red"]
 
 Ability = Literal["likes", "unlikes", "messages", "linking", "resolves", "current"]
-"""likes and unlikes arrive; messages: people can talk to the bot; linking: by OAuth; resolves: a URL to its
+"""likes and unlikes arrive; messages: people can talk to the bot; linking: by signing in; resolves: a URL to its
 thing; current: can say whether a like stands."""
 
 
@@ -99,9 +99,15 @@ class Card:
     what_counts: str
     creator: str
     secrets: tuple[Secret, ...] = ()
+    needs: Mapping[Ability | Literal["polling"], tuple[str, ...]] = field(default_factory=dict)
+    """Optional secrets without which an ability, or the reading of likes' lists, is not there."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Optional settings beside the secrets: name to what it does."""
     hosts: tuple[str, ...] = ()
+    allowance: Allowance | None = None
+    """What the hub allows itself on the whole platform, below the platform's own limit; None: the client's default."""
+    account_allowance: Allowance | None = None
+    """The same for one account there; None: as for the whole platform."""
     account_id_pattern: str = ".+"
     """A regular expression that a whole account id matches; stops an operator who types a name instead."""
     account_id_how: str = ""
@@ -116,7 +122,12 @@ class Card:
     knows_like_time: bool = False
     has_order: bool = False
     setup: tuple[str, ...] = ()
-    """What an operator has to create where, step by step; {address} is the address to register."""
+    """What an operator has to create where, step by step; {address} is the address to register for deliveries,
+    {callback} the one to which people come back from signing in."""
+    limits: str = ""
+    """What the platform's limits mean for a hub, in one line: how soon a like is seen, how many people fit."""
+    costs: str = ""
+    """What the platform charges the operator; empty: nothing."""
     lights: tuple[Light, ...] = ()
     documentation: str = ""
     pretend: bool = False
@@ -169,6 +180,22 @@ class Asker:
 
     client: Client
     secrets: Secrets = field(default_factory=dict, repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The optional settings that were given, by the names on the card."""
+    off: frozenset[str] = frozenset()
+    """Actions with a red light that the operator has not accepted: nothing that only they need is asked for."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    memory: MutableMapping[str, Any] = field(default_factory=dict, repr=False)
+    """What one question teaches for the next (an application's token and when it ends): kept per process and
+    platform, and may be empty at any time."""
+
+    def secret(self, name: str) -> str:
+        """The newest value of a secret; '' if it was not given."""
+        return next((each.decode() for each in self.secrets.get(name, ()) if each), "")
+
+    def address(self, name: str, default: str) -> str:
+        """A base address as the operator set it, else the platform's own; without a slash at its end."""
+        return (self.settings.get(name, "").strip() or default).rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +234,34 @@ class AskingConnector(Connector, Protocol):
 
     async def look_up(self, asker: Asker, url: str) -> tuple[ThingRef, AccountRef | None] | None:
         """The thing (by its immutable id) and its author that a URL names; None: not one of ours, or hidden."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Under which addresses this hub can be reached by one platform."""
+
+    deliveries: str
+    """Where the platform's webhooks go; empty where nothing calls us."""
+    callback: str
+    """Where people come back to from signing in; empty where nobody signs in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One thing that a connector tried at its platform, for the operator: ``remedy`` says what to do if not ``ok``."""
+
+    what: str
+    ok: bool
+    text: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class CheckingConnector(Connector, Protocol):
+    """A platform at which the operator's set-up can be tried."""
+
+    async def check(self, asker: Asker, addresses: Addresses) -> Sequence[Checked]:
+        """Try the secrets and what is registered, changing nothing; Unanswered if the platform does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,9 @@ class Client:
     """One for the whole process; use as ``async with Client(clock=..., hub=...) as client``.
 
     ``clock`` tells the wall time (for limits given as dates), ``hub`` is the hub's public address, for the
-    User-Agent. ``allowances``: what the hub allows itself per platform, and per account there (default 300
-    requests a minute), below the platform's own limits. ``observe`` hears of every attempt.
+    User-Agent. ``allowances``: what the hub allows itself per platform, and ``account_allowances`` per account there
+    (default: the same; else 300 requests a minute), below the platform's own limits. ``observe`` hears of every
+    attempt.
 
     Tests give ``sleep``, ``ticks`` (monotonic seconds), ``chance`` (0 <= x < 1), and for foreign URLs the
     ``resolver`` and ``connect`` (makes the socket for an address that was found fit).
@@ -75,6 +76,7 @@ class Client:
         clock: Callable[[], datetime],
         hub: str,
         allowances: Mapping[str, Allowance] | None = None,
+        account_allowances: Mapping[str, Allowance] | None = None,
         patience: Patience | None = None,
         observe: Callable[[Asked], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -93,8 +95,15 @@ class Client:
             ticks=ticks,
             chance=chance,
         )
-        allowed = dict(allowances or {})
-        self._budgets: Shelf[tuple[str, str], Budget] = Shelf(lambda key: Budget(allowed.get(key[0], _PLATFORM)))
+        allowed, each = dict(allowances or {}), dict(account_allowances or {})
+
+        def budget(key: tuple[str, str]) -> Budget:
+            platform, account = key
+            shared = allowed.get(platform, _PLATFORM)
+            return Budget(each.get(platform, shared) if account else shared)
+
+        # As many as a hub has accounts: what is pushed out is learnt anew, by asking once.
+        self._budgets: Shelf[tuple[str, str], Budget] = Shelf(budget, most=100_000)
         self._breakers: Shelf[tuple[str, str], Breaker] = Shelf(lambda _: Breaker())
         # Strangers' hosts are kept apart: however many come, they push none of our platforms' limits out.
         self._strangers: Shelf[str, Budget] = Shelf(lambda _: Budget(_STRANGER))

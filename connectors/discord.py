@@ -2,7 +2,7 @@
 
 A reaction is told apart by its message and its emoji (a custom emoji by its id, since names change); the
 server is the room. Only servers send reactions: the hub asks for none of direct messages. The socket itself
-is `bot.discord`. Source of the facts: https://docs.discord.com/developers/events/gateway-events
+is bot/discord/. Source of the facts: https://docs.discord.com/developers/events/gateway-events
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _CARD = Card(
             how="https://discord.com/developers/applications, your application, Bot, Reset Token",
         ),
     ),
+    limits="At once; reactions added while the hub was away for longer than some minutes are lost.",
     hosts=("discord.com", "gateway.discord.gg"),
     retries="replays what a dropped connection missed for some minutes (RESUME); after a longer gap the hub"
     " asks whether the likes it knows still stand, and reactions added meanwhile are lost",

@@ -10,6 +10,7 @@ from importlib import metadata
 
 from connectors import addresses
 from connectors.base import Card, Connector, ResolvingConnector, WebhookConnector
+from connectors.polling import PollingConnector
 from core.events import AccountRef, ThingRef
 
 GROUP = "flattr.connectors"
@@ -125,6 +126,8 @@ def _loaded(entry: metadata.EntryPoint) -> Connector | Broken:
         return broken(f"{entry.name!r} cannot be a platform's name; use a to z, 0 to 9 and _, but not {WEB!r}")
     if card.route == "webhook" and not isinstance(connector, WebhookConnector):
         return broken("its card says webhook, but it lacks challenge, verify or translate")
+    if card.route == "poll" and not isinstance(connector, PollingConnector):
+        return broken("its card says poll, but it lacks plan, poll or still")
     usable: Connector = connector
     return usable
 

@@ -75,7 +75,7 @@ def record(tx: Session, rules: Rules, event: Event, received_at: datetime) -> Re
                 things.tell_author(tx, event.thing, event.author)
             return Recorded.stored
         case Revoked():
-            return _revoked(tx, event, received_at)
+            return revoked(tx, event, received_at)
         case Messaged():
             raise TypeError("a direct message is answered by the conversation, it is not recorded as a like")
         case _:
@@ -153,12 +153,17 @@ def _liked(tx: Session, rules: Rules, event: Liked, received_at: datetime) -> Re
 def _proves_another(tx: Session, like: Like, account: Account, event: Liked, at: datetime) -> bool:
     """Whether a like that stands was given anew, though nobody told that it was taken back in between.
 
-    A platform that times its likes says so by a later time; it matters where it counts for another month, or where
-    the account has become somebody else's since. (An order key may grow by an edit, so it proves nothing.)
+    A platform that times its likes says so by a later time; it matters where it does not count so far, counts for
+    another month, was struck out, or where the account has become somebody else's since. (An order key may grow by an
+    edit, so it proves nothing.)
     """
-    if event.at is None or event.order is not None or like.flattr_id is None:
+    if event.at is None or event.order is not None:
         return False
+    if like.flattr_id is None:
+        return like.timed and like.latest_at is not None and at > like.latest_at
     flattr = tx.get_one(Flattr, like.flattr_id)
+    if flattr.struck_at is not None and flattr.struck_at < at:
+        return True
     return flattr.patron_id != account.person_id or flattr.month < month_of(at)
 
 
@@ -184,6 +189,7 @@ def _begin(
     like.standing = True
     like.liked_at = like.latest_at = at
     like.began_position = like.liked_position = position
+    like.held_at = None
     like.uncounted = why_not or counting.why_not(tx, account, at, author_id)
     ended, like.flattr_id = like.flattr_id, None
     tx.flush()
@@ -201,7 +207,7 @@ def _begin(
         flattr = Flattr(patron_id=patron_id, thing_id=thing.id, month=month, author_id=author_id, created_at=at)
         tx.add(flattr)
     else:
-        flattr.standing = True
+        flattr.standing, flattr.held = True, False
         flattr.author_id = flattr.author_id or author_id
         if flattr.voided == "declined":
             flattr.voided = None  # the refusal was taken back, or this would not count
@@ -235,7 +241,7 @@ def _end(tx: Session, rules: Rules, like: Like, position: int, received_at: date
     if not like.standing or like.began_position is None or position < like.began_position:
         return Recorded.unchanged
     ended = like.flattr_id
-    like.standing = False
+    like.standing, like.held_at = False, None
     tx.flush()
     if ended is not None:
         standing.restand(tx, [ended])
@@ -245,7 +251,8 @@ def _end(tx: Session, rules: Rules, like: Like, position: int, received_at: date
     return Recorded.withdrawn
 
 
-def _revoked(tx: Session, event: Revoked, received_at: datetime) -> Recorded:
+def revoked(tx: Session, event: Revoked, received_at: datetime) -> Recorded:
+    """The platform refuses the hub's access to an account: it is paused, and its owner is told once."""
     account = _member(tx, event.by)
     if account is None:
         return Recorded.not_a_member

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlmodel import SQLModel
 
 from core import tables
+from core.access import tables as access
 from core.books import tables as books
+from core.listings import tables as listings
 from core.mail import tables as mail
 from core.months import tables as months
 from core.payments import tables as payments
@@ -13,7 +15,7 @@ from core.people import tables as people
 
 __all__ = ["metadata"]
 
-ROOMS = (tables, people, months, books, mail, payments)
+ROOMS = (tables, people, access, listings, months, books, mail, payments)
 """Importing a room's tables is what makes them known."""
 
 metadata = SQLModel.metadata

@@ -14,13 +14,18 @@ from core.tables import Flattr, Like
 
 
 def restand(tx: Session, flattr_ids: Iterable[int]) -> None:
-    """Let flattrs that can still be withdrawn stand exactly while a counting like does."""
-    still = (
-        sa.exists()
-        .where(col(Like.flattr_id) == col(Flattr.id), col(Like.standing), col(Like.uncounted).is_(None))
-        .correlate(Flattr)
-    )
+    """Let flattrs that can still be withdrawn stand exactly while a counting like does, held if all of these are."""
+
+    def any_like(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        counting = (col(Like.flattr_id) == col(Flattr.id), col(Like.standing), col(Like.uncounted).is_(None))
+        return sa.exists().where(*counting, *conditions).correlate(Flattr)
+
+    held = any_like(col(Like.held_at).is_not(None)) & ~any_like(col(Like.held_at).is_(None))
+    numbers = list(flattr_ids)
     changeable = sa.select(col(Month.id)).where(col(Month.stage).in_(("open", "review")))
+    # PostgreSQL lets a closing share what is withdrawn or held beside it, unless the month is ours meanwhile.
+    theirs = sa.select(col(Flattr.month)).where(col(Flattr.id).in_(numbers))
+    tx.execute(changeable.where(col(Month.id).in_(theirs)).order_by(col(Month.id)).with_for_update(read=True))
     # A month closes patron by patron: whose statement is fixed has a month that is over.
     fixed = (
         sa.exists()
@@ -34,14 +39,20 @@ def restand(tx: Session, flattr_ids: Iterable[int]) -> None:
     tx.execute(
         sa.update(Flattr)
         .where(
-            col(Flattr.id).in_(list(flattr_ids)),
+            col(Flattr.id).in_(numbers),
             col(Flattr.origin) != "subscription",
             col(Flattr.month).in_(changeable),
             ~fixed,
         )
-        .values(standing=still)
+        .values(standing=any_like(), held=held)
         .execution_options(synchronize_session="fetch")
     )
+
+
+def held_together(*flattrs: Flattr) -> bool:
+    """Whether flattrs that become one are held: at least one of them is, and none stands surely."""
+    sure = any(each.standing and not each.held for each in flattrs)
+    return any(each.held for each in flattrs) and not sure
 
 
 def changeable(tx: Session, person_id: int, month: int) -> bool:

@@ -54,6 +54,8 @@ class Flattr(SQLModel, table=True):
     """The creator's account, fixed when the like was recorded; None: not known yet, so pending."""
     own: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
     """Recorded while the thing's author and the patron were one person: never paid, whoever has the accounts later."""
+    held: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    """Stands only by likes that their platform lists no more, too many at once to be believed: left out at closing."""
     standing: bool = True
     """Whether at least one counting like stands, or a subscription or an older pending flattr put it here."""
     struck_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -103,3 +105,5 @@ class Like(SQLModel, table=True):
     doubtful: bool = False
     """The order of receipt may not be the order of acts: the platform has to be asked."""
     flattr_id: int | None = Field(default=None, foreign_key="flattr.id", sa_type=Id)
+    held_at: datetime | None = Field(default=None, sa_type=Instant)
+    """Since when a complete listing misses it together with implausibly many others; see core.listings."""

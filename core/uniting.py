@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from core import things
+from core import standing, things
 from core.database import insert_once
 from core.events import AccountRef, ThingRef
 from core.months.tables import Month, Payable
@@ -17,8 +17,8 @@ WEB = "web"
 """The platform of things that are known by their address alone."""
 
 
-def unowned(tx: Session, *, limit: int = 5_000) -> list[ThingRef]:
-    """Addresses with flattrs that wait for their author to be known, the newest first."""
+def unowned(tx: Session, platform: str, *, limit: int = 5_000) -> list[ThingRef]:
+    """A platform's things, and addresses that may be its things, whose flattrs wait for an author; newest first."""
     wanted = (
         sa.exists()
         .where(col(Flattr.thing_id) == col(Thing.id), col(Flattr.author_id).is_(None))
@@ -27,17 +27,25 @@ def unowned(tx: Session, *, limit: int = 5_000) -> list[ThingRef]:
     query = (
         select(ThingName, Thing)
         .join(Thing, col(Thing.id) == col(ThingName.thing_id))
-        .where(col(ThingName.platform) == WEB, col(Thing.author_id).is_(None), wanted)
+        .where(col(ThingName.platform).in_((WEB, platform)), col(Thing.author_id).is_(None), wanted)
         .order_by(col(Thing.id).desc())
         .limit(limit)
     )
-    return [ThingRef(platform=WEB, native_id=name.native_id, url=name.native_id) for name, _ in tx.exec(query).all()]
+    return [
+        ThingRef(
+            platform=name.platform,
+            native_id=name.native_id,
+            url=name.native_id if name.platform == WEB else thing.url,
+        )
+        for name, thing in tx.exec(query).all()
+    ]
 
 
 def unite(tx: Session, rules: Rules, address: ThingRef, found: ThingRef, author: AccountRef | None) -> None:
     """What was flattred as ``address`` is ``found``, made by ``author``: one thing, one flattr per patron and month.
 
-    Said twice it changes nothing more. Of an author who declined nothing is kept; what waited for them is void.
+    ``address`` may be a thing by its own id too, whose author is told by this (or that turns out to repeat another
+    thing). Said twice it changes nothing more. Of an author who declined nothing is kept; what waited for them is void.
     """
     alias = things.find(tx, address)
     if alias is None:
@@ -48,7 +56,7 @@ def unite(tx: Session, rules: Rules, address: ThingRef, found: ThingRef, author:
     _lock(tx, alias, things.find(tx, found))
     known = things.find(tx, found)
     if known is None or known.id != alias.id:
-        if _name_on(tx, alias, found.platform):
+        if address.platform == WEB and _name_on(tx, alias, found.platform):
             return  # the address was another of this platform's things before, and that one keeps its likes
         if known is None:
             insert_once(tx, ThingName, {**_key(found), "thing_id": alias.id})
@@ -138,6 +146,7 @@ def _fold(tx: Session, kept: Flattr, other: Flattr) -> None:
         kept.struck_at = None
     elif not kept.standing:
         kept.struck_at = kept.struck_at or other.struck_at
+    kept.held = standing.held_together(kept, other)
     kept.standing = kept.standing or other.standing
     kept.author_id = kept.author_id or other.author_id
     kept.created_at = min(kept.created_at, other.created_at)

@@ -22,7 +22,7 @@ FENCED: dict[str, tuple[str, ...]] = {
     "discord": ("bot/discord", "connectors/discord.py"),
     "apscheduler": ("config/schedule.py",),
     "stripe": (),
-    "tweepy": (),
+    "tweepy": ("connectors/twitter", "bot/twitter"),
     "click": ("config/",),
     "rich": ("config/",),
     "jinja2": ("pages/",),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from core.database import Database
+from core.listings.state import figures
 from core.mail import inbox, outbox
 
 
@@ -55,11 +58,30 @@ class Metrics:
             registry=self.registry,
         )
         self.outbox = Gauge("flattr_outbox", "Notes in the outbox by state", ("state",), registry=self.registry)
+        self.read = Gauge(
+            "flattr_read_accounts",
+            "Accounts whose likes are read, by platform: all, due by now, failing",
+            ("platform", "state"),
+            registry=self.registry,
+        )
+        self.read_age = Gauge(
+            "flattr_read_age_seconds",
+            "How long ago the account was read that has waited longest, by platform",
+            ("platform",),
+            registry=self.registry,
+        )
 
-    def measure(self, db: Database) -> bytes:
+    def measure(self, db: Database, at: datetime) -> bytes:
         """All figures in Prometheus' text format, with the gauges read now; it asks the database."""
         with db.reading() as tx:
-            letters, notes = inbox.counts(tx), outbox.counts(tx)
+            letters, notes, readings = inbox.counts(tx), outbox.counts(tx), figures(tx, at)
+        self.read.clear()
+        self.read_age.clear()
+        for each in readings:
+            for state, number in (("all", each.accounts), ("due", each.due), ("failing", each.failing)):
+                self.read.labels(each.platform, state).set(number)
+            if each.oldest_read_at is not None:
+                self.read_age.labels(each.platform).set((at - each.oldest_read_at).total_seconds())
         for state in ("waiting", "done", "dead"):
             self.inbox.labels(state).set(getattr(letters, state))
         self.unaccounted.set(letters.unaccounted)

@@ -131,7 +131,7 @@ class _Door:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """The figures for Prometheus."""
-        body = await asyncio.to_thread(self._intake.metrics.measure, self._db)
+        body = await asyncio.to_thread(self._intake.metrics.measure, self._db, self._intake.clock())
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 

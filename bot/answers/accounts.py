@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from bot.answers import suggesting
-from bot.answers.giving import network_named
+from bot.answers import health, suggesting
+from bot.answers.giving import likeless, network_named
 from bot.hearing import said
-from bot.talk import Reply, Talk, Turn, reply
+from bot.talk import PlatformFacts, Reply, Talk, Turn, reply
 from bot.wording import account, count, listed, moment, month, short
+from core.access import visits
+from core.access.visits import VisitRefused
 from core.money import show
 from core.people import linking, persons
 from core.people.linking import LinkRefused, Offer
@@ -17,7 +19,7 @@ from core.people.tables import Account
 def link(turn: Turn, wish: said.Link) -> Reply:
     """A code for the other account, or how an account on a network without messages is linked."""
     if wish.network is None:
-        return _code(turn, _elsewhere(turn))
+        return _code(turn, _elsewhere(turn), *_by_signing_in(turn))
     meant = network_named(turn, wish.network)
     if meant is None:
         known = listed(sorted(facts.title for facts in turn.talk.platforms.values()))
@@ -26,12 +28,14 @@ def link(turn: Turn, wish: said.Link) -> Reply:
             ' BCDFG-HJKLM; "link" alone gives you one.'
         )
     facts = turn.talk.platforms[meant]
+    if wish.page:
+        return _page(turn, meant, facts)
+    if facts.linking:
+        return _sign_in(turn, meant, facts)
     if facts.speaks:
         if meant == turn.by.platform:
             return _code(turn, f"your other account on {facts.title}, or on any network where I am")
         return _code(turn, facts.title)
-    if facts.linking:
-        return reply(f"An account on {facts.title} is linked by signing in there, on this hub's page.")
     return reply(
         f"{facts.title} has no messages that I could read, and signing in there is not possible on this hub yet.",
         f"Today its operator can link your {facts.title} account by hand: send them its number there, and"
@@ -39,18 +43,64 @@ def link(turn: Turn, wish: said.Link) -> Reply:
     )
 
 
+def _sign_in(turn: Turn, platform: str, facts: PlatformFacts) -> Reply:
+    """A personal address; where people can write to the bot too, a code besides, for who would rather do that."""
+    address = _address(turn, platform, "link")
+    if isinstance(address, Reply):
+        return address
+    lines = [f"An account on {facts.title} is linked by signing in there:", address, _LIFE, likeless(turn, platform)]
+    if facts.speaks and platform != turn.by.platform:
+        issued = linking.issue_code(turn.tx, persons.ensure_account(turn.tx, turn.by), turn.at)
+        lines.append(f"Or send me this code from {facts.title}, and answer yes here: {issued.code}")
+    return reply(*lines)
+
+
+def _page(turn: Turn, platform: str, facts: PlatformFacts) -> Reply:
+    """A personal address for what somebody makes there, where that takes a sign-in of its own."""
+    if not facts.pages:
+        ways = f'"link {platform}" is all that is needed' if facts.linking or facts.speaks else "nothing is needed"
+        return reply(f'To receive for what you make on {facts.title}, {ways}; then "claim".')
+    address = _address(turn, platform, "receive")
+    if isinstance(address, Reply):
+        return address
+    return reply(f"Sign in at {facts.title} to show which pages there are yours:", address, _LIFE)
+
+
+_LIFE = "The address is yours alone, and good for ten minutes. Give it to nobody else."
+
+
+def _address(turn: Turn, platform: str, intent: str) -> str | Reply:
+    """The personal address, or why there is none."""
+    turn.member()
+    try:
+        token = visits.begin(turn.tx, by=turn.by, platform=platform, intent=intent, at=turn.at)
+    except VisitRefused as refused:
+        return reply(str(refused))
+    return f"{turn.talk.address}/link/{token}"
+
+
 def _elsewhere(turn: Turn) -> str:
     others = [facts.title for name, facts in turn.talk.platforms.items() if facts.speaks and name != turn.by.platform]
     return listed(sorted(others)).replace(" and ", " or ") or "another network"
 
 
-def _code(turn: Turn, where: str) -> Reply:
+def _by_signing_in(turn: Turn) -> list[str]:
+    """Where no code can be sent from, with what to say instead."""
+    named = {name: facts for name, facts in turn.talk.platforms.items() if facts.linking and not facts.speaks}
+    if not named:
+        return []
+    titles = listed(sorted(facts.title for facts in named.values())).replace(" and ", " or ")
+    return [f'An account on {titles} is linked by signing in: say "link {min(named)}", for example.']
+
+
+def _code(turn: Turn, where: str, *more: str) -> Reply:
     turn.member()
     issued = linking.issue_code(turn.tx, persons.ensure_account(turn.tx, turn.by), turn.at)
     return reply(
         f"Your code: {issued.code}",
         f"Send it to me from {where}, before {moment(issued.expires_at)}. Then I ask you here; only your yes links.",
         "Give it to nobody else.",
+        *more,
     )
 
 
@@ -68,7 +118,8 @@ def code(turn: Turn, wish: said.Code) -> Reply:
 
 def asked(talk: Talk, offer: Offer) -> Reply:
     """The question to the issuer of a code."""
-    lines = [f"Link {account(talk, offer.by)} ({offer.by}) to you here? It sent me your code."]
+    how = "At the address it got from me somebody signed in as you." if offer.signed_in else "It sent me your code."
+    lines = [f"Link {account(talk, offer.by)} ({offer.by}) to you here? {how}"]
     if offer.merge is not None:
         lines += merge_lines(talk, offer.merge)
     lines.append("Say yes only if that account is yours.")
@@ -119,7 +170,8 @@ def answer(turn: Turn, wish: said.Yes | said.No) -> Reply:
     name = account(turn.talk, offer.by)
     if isinstance(wish, said.No):
         linking.refuse(turn.tx, row, turn.at)
-        return reply(f"Good, {name} is not linked, and the code is worthless now.")
+        worthless = "" if offer.signed_in else ", and the code is worthless now"
+        return reply(f"Good, {name} is not linked{worthless}.")
     try:
         done = linking.confirm(turn.tx, turn.rules, row, turn.at)
     except (LinkRefused, LookupError) as refused:
@@ -127,8 +179,10 @@ def answer(turn: Turn, wish: said.Yes | said.No) -> Reply:
     verb = "counts" if done.moved == 1 else "count"
     joined = f" {count(done.moved, 'older like')} for your things now {verb}." if done.moved else ""
     merged = f" What both had is one now{_one_budget(turn, done.merge)}." if done.merge is not None else ""
+    off = likeless(turn, offer.by.platform)
+    counting = f". {off}" if off else ", and its likes count from now on."
     return reply(
-        f"Linked: {name} is yours here, and its likes count from now on.{merged}{joined}",
+        f"Linked: {name} is yours here{counting}{merged}{joined}",
         '"accounts" lists them, "unlink" takes one away.',
         buttons=("accounts", "status"),
     )
@@ -152,8 +206,9 @@ def accounts(turn: Turn) -> Reply:
         if persons.ref(row) == turn.by:
             marks.append("here")
         if row.needs_relink_at is not None:
-            marks.append("its access has ended; link it again")
+            marks.append(f'its access has ended; "link {row.platform}" renews it')
         lines.append(f"{account(turn.talk, row)} ({', '.join(marks)})")
+        lines += [likeless(turn, row.platform)] if likeless(turn, row.platform) else health.of(turn, row)
     return reply("You are:", *lines, '"link" adds another one.')
 
 

@@ -198,11 +198,23 @@ def show_subscriptions(turn: Turn) -> Reply:
 
 
 def network_named(turn: Turn, text: str) -> str | None:
-    """The platform that somebody means by its id or title, slips forgiven."""
+    """The platform that somebody means by its id or title (or a half of it, as in Twitter/X), slips forgiven."""
     names = {name.casefold(): name for name in turn.talk.platforms}
     names |= {facts.title.casefold(): name for name, facts in turn.talk.platforms.items()}
-    meant = nearest_only(text.casefold(), names)
+    halves = {half: name for title, name in names.items() for half in title.split("/")}
+    word = text.casefold()
+    if word in halves:
+        return halves[word]
+    meant = nearest_only(word, names) or nearest_only(word.replace(" ", ""), names)
     return names[meant] if meant else None
+
+
+def likeless(turn: Turn, platform: str) -> str:
+    """What somebody should know of a network on which likes do not count; empty where they do."""
+    facts = turn.talk.platforms.get(platform)
+    if facts is None or facts.likes:
+        return ""
+    return f"Likes on {facts.title} do not count on this hub; links to things there that you send me do."
 
 
 def _networks(turn: Turn) -> str:
@@ -226,13 +238,15 @@ def pausing(turn: Turn, wish: said.Pause | said.Resume) -> Reply:
     if person_id is None or not preferences.resume(turn.tx, person_id, platform):
         if person_id is not None and preferences.paused(turn.tx, person_id):
             return reply('You are paused everywhere. "resume" ends that.', buttons=("resume",))
-        return reply(f"You are not paused{where}; your likes count.")
+        return reply(likeless(turn, platform) or f"You are not paused{where}; your likes count.")
     if platform and preferences.paused(turn.tx, person_id):
         return reply(
             f'{turn.talk.title(platform)} is no longer paused by itself, but you are paused everywhere. "resume"'
             " ends that.",
             buttons=("resume",),
         )
+    if off := likeless(turn, platform):
+        return reply(f"No longer paused{where}.", off)
     return reply(f"New likes{where} count again from now on.")
 
 

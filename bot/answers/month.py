@@ -64,6 +64,15 @@ def _pending(view: View) -> str:
     return f"{view.pending} more likes are pending: their creators have not joined yet. That costs nothing."
 
 
+def _held(turn: Turn, view: View) -> str:
+    held = [line for line in view.lines if line.state == "held"]
+    if not held:
+        return ""
+    where = listed(sorted({turn.talk.title(line.platform) for line in held}))
+    it, is_ = ("it", "is") if len(held) == 1 else ("them", "are")
+    return f"{count(len(held), 'more like')} {is_} held: {where} stopped listing {it} all at once, so I look again."
+
+
 def _sum(talk: Talk, view: View, verb: str) -> str:
     money = talk.rules.money
     if not view.charge_micros:
@@ -76,7 +85,7 @@ def _sum(talk: Talk, view: View, verb: str) -> str:
 
 def _open(turn: Turn, person_id: int, view: View) -> list[str]:
     money = turn.money
-    lines = [f"{month(view.month)} so far. {worth_line(turn.talk, view)}", _pending(view)]
+    lines = [f"{month(view.month)} so far. {worth_line(turn.talk, view)}", _pending(view), _held(turn, view)]
     if not view.budget_micros:
         lines.append(f'You have no budget for this month. "{suggesting.budget(turn)} now" sets one.')
     elif preferences.skipped(turn.tx, person_id, view.month):
@@ -98,6 +107,7 @@ def in_review(turn: Turn, view: View) -> list[str]:
     lines = [
         f"{month(view.month)} is in review{ends}. {worth_line(turn.talk, view)}",
         _pending(view),
+        _held(turn, view),
         _sum(turn.talk, view, "will be"),
     ]
     return [line for line in lines if line]
@@ -144,7 +154,7 @@ def render(turn: Turn, person_id: int, view: View, *, page: int = 1, chosen: int
     lines = [f"{month(view.month)}, {state}:"]
     for line in view.lines[(page - 1) * PAGE : page * PAGE]:
         micros = worths.get(line.flattr_id, 0) if closed else line.worth_micros
-        lines.append(f"{line.number}. {name_of(turn.talk, line)}: {_verdict(turn, line, micros)}")
+        lines.append(f"{line.number}. {name_of(turn.talk, line)}: {_verdict(turn, line, micros, closed=closed)}")
     buttons: tuple[str, ...] = ()
     named = month_name(view.month)
     of_month = "" if view.month == chosen else f" {named}"
@@ -175,7 +185,7 @@ def name_of(talk: Talk, line: worth.Line) -> str:
     return f"{thing(line.title, line.url)} ({by})"
 
 
-def _verdict(turn: Turn, line: worth.Line, micros: int) -> str:
+def _verdict(turn: Turn, line: worth.Line, micros: int, *, closed: bool) -> str:
     match line.state:
         case "counts":
             older = ", liked before its creator joined" if line.origin == "claimed" else ""
@@ -184,6 +194,9 @@ def _verdict(turn: Turn, line: worth.Line, micros: int) -> str:
             return "pending, its creator has not joined"
         case "pending":
             return "pending, its creator is not known yet"
+        case "held":
+            where = turn.talk.title(line.platform)
+            return f"held: {where} stopped listing it; {'left out' if closed else 'looking again'}"
         case "own":
             return "your own, does not count"
         case "ignored":

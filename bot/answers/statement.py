@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.hearing.said import ShowStatement
 from bot.talk import Reply, Talk, Turn, reply
-from bot.wording import count, date, month, short, thing, until
+from bot.wording import count, date, listed, month, short, thing, until
 from core.money import show
 from core.months import stages, statements
 from core.months.statements import PatronStatement
@@ -76,6 +76,10 @@ def text_of(talk: Talk, found: PatronStatement) -> str:
         lines.append(
             f"{count(len(found.pending), 'like')} cost nothing, since {_their(len(found.pending))} had not joined."
         )
+    if found.held:
+        where = listed(sorted({talk.title(line.platform) for line in found.held}))
+        them = "it" if len(found.held) == 1 else "them"
+        lines.append(f"{count(len(found.held), 'like')} cost nothing, since {where} had stopped listing {them}.")
     if talk.gateway.pretend and found.charge_micros:
         lines.append("All of it is pretend money.")
     return "\n".join(lines)

@@ -270,6 +270,8 @@ def network(name: str, words: list[str]) -> Said:
     which = " ".join(target_in(word) or word.lower() for word in rest) or None
     match name:
         case "link":
+            if len(rest) > 1 and rest[-1].lower() in ("page", "pages"):
+                return said.Link(" ".join(word.lower() for word in rest[:-1]), page=True)
             return said.Link(which)
         case "pause":
             return said.Pause(which)

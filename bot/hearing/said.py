@@ -27,9 +27,10 @@ class Help:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Asks for a code, or how to link a ``network``."""
+    """Asks for a code, or how to link a ``network``; ``page``: what one receives for there."""
 
     network: str | None = None
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,12 @@ TOPICS = (
             ),
             Word(
                 name="link",
-                usage="link [NETWORK | CODE]",
-                examples=("link", "link BCDFGHJKLM", "link github"),
+                usage="link [NETWORK [page] | CODE]",
+                examples=("link", "link BCDFGHJKLM", "link github", "link flickr", "link facebook page"),
                 about="Make your account on another network yours here too.",
                 more="You get a code that works for ten minutes. Send it to me from your other account, then"
-                " answer yes here. Only likes from after the linking count.",
+                " answer yes here. For a network where I ask for a sign-in you get an address instead; with"
+                ' "page", to show which pages there are yours. Only likes from after the linking count.',
                 also=("connect",),
             ),
             Word(

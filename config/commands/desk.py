@@ -13,8 +13,8 @@ from sqlmodel import Session
 from config import reading
 from config.commands import logs
 from config.complaints import Impossible, closest
+from config.networks.roster import found
 from config.parts import Parts, assemble
-from config.roster import found
 from config.settings import Settings
 from core.events import AccountRef
 from core.people import persons

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 from rich.markup import escape
-from rich.table import Table
 from sqlmodel import Session, col
 
 from config import keys as key_file
 from config.clock import SandboxClock
 from config.commands import show
+from config.commands.lending import unlent
 from config.keys import WHAT_A_LOSS_MEANS
+from config.networks.roster import SHORTEST, red
 from config.parts import Parts
-from config.roster import SHORTEST, Entry, red
 from core.books import invariants
 from core.mail import inbox, outbox
 from core.months.tables import Month, Statement
@@ -45,6 +45,7 @@ def examine(parts: Parts) -> list[Finding]:
         return [
             *_set_up(parts),
             *_connectors(parts),
+            *_bots(tx, parts),
             *_mail(tx),
             *_people(tx),
             *_likes(tx, parts),
@@ -114,7 +115,7 @@ def _connectors(parts: Parts) -> Iterator[Finding]:
             yield Finding(
                 what=name,
                 state="attention",
-                text=f"{action} is off: {entry.connector.card.title}'s terms forbid it",
+                text=f"{action} are off: {entry.connector.card.title}'s terms forbid it",
                 remedy=f'to run it at your own risk: accept_policy_risk = ["{name}.{action}"]',
             )
         for secret in entry.short_secrets:
@@ -122,13 +123,23 @@ def _connectors(parts: Parts) -> Iterator[Finding]:
                 what=name,
                 state="attention",
                 text=f"connectors.{name}.{secret} has fewer than {SHORTEST} characters and can be guessed",
-                remedy="make a longer one (`openssl rand -hex 32`) and set it at the platform too",
+                remedy="copy all of it, or make a longer one (`openssl rand -hex 32`) and set it at the platform too",
             )
         for light in red(entry.connector):
             if entry.on and light.action not in entry.off_actions:
                 yield Finding(
-                    what=name, state="note", text=f"{light.action} runs at your own risk: {light.clause} ({light.url})"
+                    what=name, state="note", text=f"{light.action} run at your own risk: {light.clause} ({light.url})"
                 )
+
+
+def _bots(tx: Session, parts: Parts) -> Iterator[Finding]:
+    for name in unlent(tx, parts):
+        yield Finding(
+            what=name,
+            state="attention",
+            text="nobody has signed in as the hub's bot there, so it can neither speak nor hear",
+            remedy=f"`flattr sign-in {name}` while the hub runs",
+        )
 
 
 def _mail(tx: Session) -> Iterator[Finding]:
@@ -226,32 +237,6 @@ def _books(tx: Session) -> Iterator[Finding]:
         yield Finding(what="books", state="well", text=f"clean: {len(invariants.RULES)} rules hold")
 
 
-def networks(parts: Parts) -> list[dict[str, Any]]:
-    """What there is to do for each real network, for programs."""
-    return [
-        {
-            "platform": name,
-            "on": entry.on,
-            "why": entry.why,
-            "address": entry.address or None,
-            "steps": steps(entry),
-            "secrets": [
-                {"setting": f"connectors.{name}.{each.name}", "how": each.how, "given": each.name in entry.secrets}
-                for each in entry.connector.card.secrets
-            ],
-            "lights": entry.connector.card.lights,
-        }
-        for name, entry in parts.entries.items()
-        if not entry.connector.card.pretend
-    ]
-
-
-def steps(entry: Entry) -> list[str]:
-    """What to create where, with the address filled in."""
-    address = entry.address or "(none)"
-    return [step.replace("{address}", address) for step in entry.connector.card.setup]
-
-
 def print_findings(findings: Sequence[Finding]) -> None:
     """The findings as a table; what needs attention has its remedy below it."""
     made = show.table(["", "what", "as found"])
@@ -259,38 +244,3 @@ def print_findings(findings: Sequence[Finding]) -> None:
         text = escape(finding.text) + (f"\n[bold]->[/] {escape(finding.remedy)}" if finding.remedy else "")
         made.add_row(_MARKS[finding.state], escape(finding.what), text)
     show.console().print(made)
-
-
-def print_networks(parts: Parts, *, everything: bool) -> None:
-    """How to set up each network, for those that are configured (or all of them)."""
-    console = show.console()
-    hidden = []
-    for entry in parts.entries.values():
-        card = entry.connector.card
-        if card.pretend:
-            continue
-        if not everything and not entry.configured and parts.on:
-            hidden.append(card.title)
-            continue
-        state = "[green]on[/]" if entry.on else f"off: {escape(entry.why)}"
-        console.print(f"[bold]{escape(card.title)}[/]  {state}")
-        console.print(_instructions(entry))
-        console.print()
-    if hidden:
-        console.print(f"Off: {escape(', '.join(hidden))}. `flattr doctor --all` tells how to set them up.")
-
-
-def _instructions(entry: Entry) -> Table:
-    card = entry.connector.card
-    made = Table.grid(padding=(0, 1, 0, 2))
-    made.add_column()
-    made.add_column(overflow="fold")
-    for number, step in enumerate(steps(entry), 1):
-        made.add_row(f"{number}.", escape(step))
-    for secret in card.secrets:
-        given = "given" if secret.name in entry.secrets else "[yellow]missing[/]" if secret.required else "optional"
-        made.add_row("*", f"connectors.{card.platform}.{secret.name}: {given}. {escape(secret.how)}")
-    for light in card.lights:
-        clause = f"{escape(light.action)}: {escape(light.clause)}\n{escape(light.url)} (read {light.read_on})"
-        made.add_row(show.LIGHTS[light.colour].split()[0] + "[/]", f"{light.colour}, {clause}")
-    return made

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from config.money import usual_bounds
-from config.roster import found
+from config.networks.roster import found
 from config.settings import PREFIX, Settings
 from connectors.base import Connector
 

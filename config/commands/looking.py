@@ -8,11 +8,10 @@ import click
 
 from config import keys as key_file
 from config.commands import doctor as diagnosis
-from config.commands import overview, show
+from config.commands import instructions, overview, show, trying
 from config.commands.desk import Desk, json_option
-from config.complaints import Impossible
-from config.keys import WHAT_A_LOSS_MEANS
-from config.roster import found, muster
+from config.commands.keyring import keys
+from config.networks.roster import found, muster
 
 
 @click.command(
@@ -20,19 +19,21 @@ from config.roster import found, muster
 )
 @json_option
 @click.option("--all", "everything", is_flag=True, help="Also tell how to set up networks that are off.")
+@click.option("--offline", is_flag=True, help="Ask no network whether it takes what was set up.")
 @click.pass_context
-def doctor(context: click.Context, *, as_json: bool, everything: bool) -> None:
+def doctor(context: click.Context, *, as_json: bool, everything: bool, offline: bool) -> None:
     """Say what is set up and what is missing: networks, addresses, secrets, policy lights, database, keys, clock.
 
-    Exit status 1 if something needs you.
+    Asks the networks that are on whether they take the secrets and addresses; nothing there is changed.
+    Exit status 1 if something is broken.
     """
     parts = context.obj.parts
-    found_out = diagnosis.examine(parts)
+    found_out = diagnosis.examine(parts) + ([] if offline else trying.networks(parts))
     if as_json:
-        show.put({"findings": found_out, "networks": diagnosis.networks(parts)})
+        show.put({"findings": found_out, "networks": instructions.networks(parts)})
     else:
         diagnosis.print_findings(found_out)
-        diagnosis.print_networks(parts, everything=everything)
+        instructions.print_networks(parts, everything=everything)
     if any(finding.state == "broken" for finding in found_out):
         context.exit(1)
 
@@ -54,40 +55,9 @@ def connectors(desk: Desk, *, as_json: bool, markdown: bool) -> None:
         shown = [overview.facts(entry) for entry in entries.values()]
         show.put({"connectors": shown, "broken": [asdict(each) for each in broken]})
         return
-    show.console().print(overview.table(entries))
+    show.console().print(overview.table(entries, all_addresses=True))
     for each in broken:
         show.say(f"! {each}")
-
-
-@click.group(
-    short_help="The hub's own keys: new, rotate.",
-)
-def keys() -> None:
-    """The hub's own keys (keys.json in the data directory)."""
-
-
-@keys.command()
-@click.confirmation_option(prompt=f"New keys: {WHAT_A_LOSS_MEANS}. Go on?")
-@click.pass_obj
-def new(desk: Desk) -> None:
-    """Make new keys after the old ones were lost for good."""
-    path = key_file.path_in(desk.settings.hub.data_dir)
-    if path.exists():
-        raise Impossible(f"{path} is there; new keys are for when it is lost (`flattr keys rotate` changes one)")
-    key_file.write(path, key_file.fresh())
-    show.say(f"New keys are in {path}. Put it into your backups.")
-
-
-@keys.command()
-@click.pass_obj
-def rotate(desk: Desk) -> None:
-    """Put a new sealing key in front of the old ones, which still open what they sealed. Restart the hub then."""
-    path = key_file.path_in(desk.settings.hub.data_dir)
-    if not path.exists():
-        raise Impossible(f"there is no {path} yet; the first `flattr run` makes it")
-    rotated = key_file.rotated(key_file.read(path))
-    key_file.write(path, rotated)
-    show.say(f"{path} has {len(rotated.sealing)} sealing keys now; restart the hub, and renew your backup.")
 
 
 COMMANDS = (doctor, connectors, keys)

@@ -5,33 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from config.commands import show
-from config.roster import Entry
-from connectors.base import Connector
+from config.networks.roster import Entry
+from connectors.base import Ability, Connector
+
+_WORKS: Mapping[Ability, str] = {
+    "likes": "likes",
+    "unlikes": "unlikes",
+    "messages": "DM",
+    "linking": "sign-in",
+    "resolves": "addresses",
+}
+"""Abilities in a word each; that some likes can be asked about is nobody's concern here."""
 
 
-def table(entries: Mapping[str, Entry]) -> Table:
-    """Every connector: on or off and why, its light, the address to register; readable in 80 columns."""
-    made = show.table(["network", "state", "light", "why, and the address to register"])
-    made.columns[0].no_wrap = made.columns[3].no_wrap = True  # an address is there to be copied
+def table(entries: Mapping[str, Entry], *, all_addresses: bool = False) -> Group:
+    """Every connector: on or off and why, and its light, in 80 columns; below it the addresses to register.
+
+    ``all_addresses``: those of networks that are off, too.
+    """
+    made = show.table(["network", "state", "light", "why"])
+    for column in made.columns[:3]:
+        column.no_wrap = True
+    register = [Text("Addresses to register at the networks:", style="dim")]
     for entry in entries.values():
         card = entry.connector.card
+        same = card.platform == card.title.casefold()
         made.add_row(
-            f"{escape(card.title)} [dim]({escape(card.platform)})[/]",
+            escape(card.title) + ("" if same else f" [dim]({escape(card.platform)})[/]"),
             "[green]on[/]" if entry.on else "[dim]off[/]",
             show.LIGHTS[card.light],
-            "\n".join(escape(line) for line in (entry.why, _address(entry)) if line),
+            escape(entry.why),
         )
-    return made
-
-
-def _address(entry: Entry) -> str:
-    if entry.connector.card.pretend:
-        return ""
-    return entry.address or "nothing to register: the hub calls them"
+        shown = not card.pretend and (entry.on or all_addresses)
+        addresses = [each for each in (entry.address, entry.callback) if each] if shown else []
+        # Never wrapped: an address is there to be copied.
+        register += [Text(f"  {each}", no_wrap=True, overflow="ignore") for each in addresses]
+    return Group(made, *register, Text()) if len(register) > 1 else Group(made)
 
 
 def facts(entry: Entry) -> dict[str, Any]:
@@ -45,7 +59,10 @@ def facts(entry: Entry) -> dict[str, Any]:
         "light": card.light,
         "lights": card.lights,
         "address": entry.address or None,
+        "callback": entry.callback or None,
         "route": card.route,
+        "limits": card.limits,
+        "costs": card.costs,
         "abilities": card.abilities,
         "what_counts": card.what_counts,
         "creator": card.creator,
@@ -58,11 +75,12 @@ def facts(entry: Entry) -> dict[str, Any]:
 def markdown(connectors: Mapping[str, Connector]) -> str:
     """The README's table: real networks first, in the order of their titles."""
     cards = sorted((each.card for each in connectors.values()), key=lambda card: (card.pretend, card.title))
-    lines = ["| Network | What counts | Who receives | Talks by DM | Light |", "|---|---|---|---|---|"]
+    lines = ["| Network | What counts | Who receives | What works | Limits | Light |", "|---|---|---|---|---|---|"]
     for card in cards:
         name = f"{card.title} (pretend)" if card.pretend else f"[{card.title}]({card.documentation})"
-        talks = "yes" if "messages" in card.abilities else "no"
-        cells = (name, _sentence(card.what_counts), _sentence(card.creator), talks, card.light)
+        works = ", ".join(word for ability, word in _WORKS.items() if ability in card.abilities)
+        limits = ". ".join(_sentence(each.partition(". ")[0]) for each in (card.limits, card.costs) if each)
+        cells = (name, _sentence(card.what_counts), _sentence(card.creator), works, limits, card.light)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from config.complaints import Impossible
-from config.compose import worker_of
+from config.networks.hearing import worker_of
 from config.parts import Parts, with_database
 from config.rehearsal import rehearsing
 from core.mail import inbox

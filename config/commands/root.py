@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from config.commands import inbox, looking, months, people, running
+from config.commands import inbox, lending, looking, months, people, running
 from config.commands.desk import Desk
 from config.complaints import Impossible, Misconfigured, one_line
 from core.database import Busy, DatabaseUnavailable
@@ -75,7 +75,7 @@ def flattr(context: click.Context, path: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
-for _group in (running.COMMANDS, looking.COMMANDS, people.COMMANDS, months.COMMANDS, inbox.COMMANDS):
+for _group in (running.COMMANDS, looking.COMMANDS, people.COMMANDS, lending.COMMANDS, months.COMMANDS, inbox.COMMANDS):
     for _command in _group:
         flattr.add_command(_command)
 

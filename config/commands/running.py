@@ -58,11 +58,11 @@ def demo(context: click.Context, *, as_json: bool) -> None:
         context.exit(1)
 
 
-@click.command(short_help="Measure intake and closing.", context_settings={"ignore_unknown_options": True})
+@click.command(short_help="Measure intake, closing and polling.", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def bench(context: click.Context, arguments: tuple[str, ...]) -> None:
-    """Measure intake and closing; needs a source checkout with its development tools (`make bench`).
+    """Measure intake, closing and polling; needs a source checkout with its development tools (`make bench`).
 
     ARGUMENTS are names of benchmarks (default: all), then options for them: flattr bench intake --json
     """

@@ -7,8 +7,8 @@
         check()
 
 It needs no test framework: a check is called, and raises an AssertionError that names the broken rule, what
-happened and the remedy. docs/connectors.md describes the folder. This version covers webhook connectors, and
-the card of every connector.
+happened and the remedy. docs/connectors.md describes the folder. `checks` is for connectors that are called,
+`poll_checks` for those that ask; `card_checks` serves every connector.
 """
 
 from __future__ import annotations
@@ -20,10 +20,24 @@ from pathlib import Path
 
 from connectors.base import Card, Connector, WebhookConnector
 from connectors.kit import claims, hostile, meaning, purity, secrecy, signature
+from connectors.kit.polling import poll_rules, said_page
 from connectors.kit.subject import Signer, Standing, Subject, fresh_secret
 from connectors.kit.vectors import BadVector, Vector, read, said
+from connectors.polling import PollingConnector
 
-__all__ = ["BadVector", "Check", "Signer", "Standing", "Vector", "card_checks", "checks", "read", "said"]
+__all__ = [
+    "BadVector",
+    "Check",
+    "Signer",
+    "Standing",
+    "Vector",
+    "card_checks",
+    "checks",
+    "poll_checks",
+    "read",
+    "said",
+    "said_page",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,16 @@ def checks(
     themes = (meaning.RULES, signature.RULES, hostile.RULES, purity.RULES, secrecy.RULES, claims.RULES)
     rules = [rule for theme in themes for rule in theme]
     return [*card_checks(connector), *(Check(name, partial(rule, subject)) for name, rule in rules)]
+
+
+def poll_checks(connector: PollingConnector, folder: Path) -> list[Check]:
+    """Every rule that a polling connector must keep, over the recordings ``poll-*.json`` in ``folder``.
+
+    The connector asks the hub's real client, which is given the recorded answers and worse. Raises BadVector for a
+    folder that cannot be read.
+    """
+    rules = poll_rules(connector, folder)
+    return [*card_checks(connector), *(Check(name, run) for name, run in rules)]
 
 
 def card_checks(connector: Connector) -> list[Check]:

@@ -11,6 +11,8 @@ from typing import get_args
 
 from connectors.base import Ability, Card, Colour, ResolvingConnector
 from connectors.kit.subject import Rule, Subject, broken
+from connectors.linking import LinkingConnector
+from connectors.polling import PollingConnector
 from core.events import Liked, Messaged, Unliked
 
 _PLATFORM = re.compile(r"[a-z][a-z0-9_]*")
@@ -49,8 +51,11 @@ def _filled_in(step: str) -> None:
         names = {name for _, name, _, _ in Formatter().parse(step) if name is not None}
     except ValueError:
         names = {"?"}
-    if names - {"address"}:
-        broken(f"the setup step {step!r} cannot be filled in", "use {address} alone; write {{ for a brace")
+    if names - {"address", "callback"}:
+        broken(
+            f"the setup step {step!r} cannot be filled in",
+            "use {address} and {callback} alone; write {{ for a brace",
+        )
 
 
 def numbers(card: Card) -> None:
@@ -78,6 +83,10 @@ def named_secrets(card: Card) -> None:
                 f"the secret {secret.name!r} does not say where to get it",
                 "fill in `how`, and name it like_this",
             )
+    optional = {secret.name for secret in card.secrets if not secret.required}
+    for ability, needed in card.needs.items():
+        if not needed or set(needed) - optional:
+            broken(f"{ability} needs {sorted(needed)}", "name optional secrets of the card; required ones are there")
     if overlap := set(names) & set(card.settings):
         broken(f"{sorted(overlap)} are secrets and settings at once", "say each once")
 
@@ -104,11 +113,14 @@ def abilities(subject: Subject) -> None:
     told = [event for _, event in subject.events()]
     shown = {
         "likes": any(isinstance(event, Liked) for event in told),
-        "unlikes": any(isinstance(event, Unliked) for event in told),
+        # Where likes are asked for too, the recorded polls show whether these find what was taken back.
+        "unlikes": any(isinstance(event, Unliked) for event in told)
+        or ("unlikes" in subject.card.abilities and isinstance(subject.connector, PollingConnector)),
         "messages": any(isinstance(event, Messaged) for event in told),
         "resolves": isinstance(subject.connector, ResolvingConnector),
-        "linking": hasattr(subject.connector, "authorize_url"),
-        "current": hasattr(subject.connector, "current"),
+        "linking": isinstance(subject.connector, LinkingConnector),
+        # A connector that can look an address up has the method too, and need not be able to say anything by it.
+        "current": "current" in subject.card.abilities and hasattr(subject.connector, "current"),
     }
     for ability, proof in shown.items():
         if proof != (ability in subject.card.abilities):

@@ -108,18 +108,25 @@ def _quietly(call: Callable[[], object]) -> None:
 
 
 def _watched(subject: Subject, call: Callable[[], object]) -> list[str]:
+    # What was touched is noted; other rules judge the rest.
+    with _stopped_clocks(subject), watched() as touched, suppress(Exception):
+        call()
+    return touched
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """What reaches outside on this thread meanwhile; it is stopped, and the block ends."""
     if not _guard.installed:
         sys.addaudithook(_guard)
         _guard.installed = True
     _guard.touched = []
-    with _stopped_clocks(subject):
-        _guard.thread = threading.get_ident()
-        try:
-            with suppress(_Touched, Exception):  # what was touched is noted; other rules judge the rest
-                call()
-        finally:
-            _guard.thread = None
-    return _guard.touched
+    _guard.thread = threading.get_ident()
+    try:
+        with suppress(_Touched):
+            yield _guard.touched
+    finally:
+        _guard.thread = None
 
 
 @contextmanager

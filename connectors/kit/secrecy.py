@@ -86,14 +86,14 @@ def _overheard(subject: Subject, delivery: Delivery, secrets: Secrets) -> str:
                 try:
                     print(repr(call()))  # into what is overheard
                 except Exception as error:  # noqa: BLE001 - whatever is raised is overheard
-                    _confess(heard, error)
+                    confess(heard, error)
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
     return heard.getvalue()
 
 
-def _confess(heard: io.StringIO, error: BaseException | None) -> None:
+def confess(heard: io.StringIO, error: BaseException | None) -> None:
     """An exception as logs and error trackers show it: its words, its arguments, its causes."""
     while error is not None:
         heard.write(f"{error} {error!r} {error.args!r} {vars(error)!r}\n")

@@ -40,6 +40,8 @@ _PARTS: Mapping[str, type[Any]] = {
 _FIELDS = {"about", "request", "secrets", "key", "events", "unreadable", "rejected", "answer"}
 _REQUEST = {"method", "path", "query", "headers", "body", "body_base64", "received_at"}
 _NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+_OTHERS = ("poll-", "link-")
+"""Beginnings of the names of recordings that are no requests to the hub."""
 
 
 class BadVector(ValueError):
@@ -65,8 +67,8 @@ class Vector:
 
 
 def read(folder: Path) -> tuple[Vector, ...]:
-    """Every ``*.json`` of a folder; BadVector if there is none, or one that is not as documented."""
-    files = sorted(folder.glob("*.json"))
+    """Every recorded request of a folder; BadVector if there is none, or one that is not as documented."""
+    files = sorted(file for file in folder.glob("*.json") if not file.name.startswith(_OTHERS))
     if not files:
         raise BadVector(f"no recorded requests in {folder}: write one .json each, as docs/connectors.md shows")
     vectors = []
@@ -101,7 +103,7 @@ def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _vector(name: str, data: Mapping[str, Any]) -> Vector:
-    _only(data, _FIELDS, "the recording")
+    only_known(data, _FIELDS, "the recording")
     outcomes: list[Outcome] = [each for each in ("events", "unreadable", "rejected", "answer") if each in data]
     if len(outcomes) != 1:
         raise ValueError("say exactly one of events, unreadable, rejected, answer")
@@ -111,14 +113,14 @@ def _vector(name: str, data: Mapping[str, Any]) -> Vector:
         delivery=_delivery(data["request"]),
         secrets={each: tuple(value.encode() for value in values) for each, values in data.get("secrets", {}).items()},
         outcome=outcomes[0],
-        events=tuple(_event(each) for each in data.get("events", ())),
+        events=tuple(event_of(each) for each in data.get("events", ())),
         answer=Answer(answer["status"], answer.get("body", "").encode()) if answer else None,
         key=data.get("key"),
     )
 
 
 def _delivery(request: Mapping[str, Any]) -> Delivery:
-    _only(request, _REQUEST, "the request")
+    only_known(request, _REQUEST, "the request")
     at = request.get("received_at")
     return Delivery(
         method=request.get("method", "POST"),
@@ -149,7 +151,8 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _event(data: Mapping[str, Any]) -> Event:
+def event_of(data: Mapping[str, Any]) -> Event:
+    """The inverse of `said`; ValueError or TypeError for what is no event."""
     kind = _KINDS.get(data["event"])
     if kind is None:
         raise ValueError(f"no event named {data['event']}; known: {', '.join(_KINDS)}")
@@ -168,6 +171,7 @@ def _event(data: Mapping[str, Any]) -> Event:
     return kind(**fields)
 
 
-def _only(data: Mapping[str, Any], known: set[str], what: str) -> None:
+def only_known(data: Mapping[str, Any], known: set[str], what: str) -> None:
+    """ValueError for a misspelt field."""
     if unknown := set(data) - known:
         raise ValueError(f"{what} has unknown fields {sorted(unknown)}; known: {sorted(known)}")

@@ -31,13 +31,17 @@ class Allowance:
 class Budget:
     """The bookkeeping of one budget; times are monotonic seconds.
 
+    A request counts from when it was sent until a whole window after it was over: it arrived at some time between,
+    so that in no window of the platform's there are more than the allowance, however long some were on their way.
+
     As long as nothing is known (at first, and when a window ended whose renewal is unknown) one request is
     sent alone and the others wait for its answer.
     """
 
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
-        self._sent: deque[float] = deque()
+        self._over: deque[float] = deque()
+        """When the requests ended that still count."""
         self._in_flight = 0
         self._known = False
         self._tells = False
@@ -49,10 +53,10 @@ class Budget:
         """Seconds until a request may be sent; 0: now; infinity: as soon as an answer on its way is here."""
         self._renew(now)
         waits = [self._paused_until - now]
-        while self._sent and self._sent[0] + self._allowance.seconds <= now:
-            self._sent.popleft()
-        if len(self._sent) >= self._allowance.requests:
-            waits.append(self._sent[0] + self._allowance.seconds - now)
+        while self._over and self._over[0] + self._allowance.seconds <= now:
+            self._over.popleft()
+        if len(self._over) + self._in_flight >= self._allowance.requests:
+            waits.append(self._over[0] + self._allowance.seconds - now if self._over else math.inf)
         if self._known and self._remaining is not None and self._remaining <= 0:
             waits.append(self._resets - now)
         elif not self._known and self._in_flight:
@@ -61,7 +65,6 @@ class Budget:
 
     def take(self, now: float) -> None:
         """Send one request now; ``wait`` has just said 0."""
-        self._sent.append(now)
         self._in_flight += 1
         if self._remaining is not None:
             self._remaining -= 1
@@ -69,6 +72,7 @@ class Budget:
     def answered(self, now: float, told: Told | None, *, sent: float) -> None:
         """A request that was taken at ``sent`` is over; ``told`` is None if there was no answer."""
         self._in_flight -= 1
+        self._over.append(now)
         if told is None:
             return
         if told.retry_after is not None:

@@ -41,6 +41,8 @@ RULES: dict[str, str] = {
     "every share is the statement's share, or one micro more": """
         select h.flattr_id, h.micros, s.share_micros from share h join statement s on s.id = h.statement_id
          where h.micros not in (s.share_micros, s.share_micros + 1)""",
+    "nothing is shared of a flattr that is held": """
+        select h.flattr_id, h.statement_id from share h join flattr f on f.id = h.flattr_id where f.held""",
     "the fee is at most the configured part of the charge, and nothing is shared of a void statement": """
         select s.id, s.charge_micros from statement s
          where s.charge_micros < 0 or s.fee_micros < 0 or s.cost_micros < 0

@@ -46,6 +46,8 @@ class PatronStatement:
     shares: tuple[ShareLine, ...]
     pending: tuple[worth.Line, ...]
     """What could not be paid because its creator had not joined; it cost nothing."""
+    held: tuple[worth.Line, ...]
+    """What its platform had stopped listing, too much at once to be believed either way; it cost nothing."""
     next_attempt_at: datetime | None
     attempts: int
     collected_at: datetime | None
@@ -125,6 +127,7 @@ def patron_statement(tx: Session, rules: Rules, person_id: int, month: int, at: 
     if row is None or row.state == "review":
         return None
     assert row.id is not None
+    lines = worth.lines(tx, rules, person_id, month, at)
     shares = tx.execute(sa.text(_SHARES), {"statement": row.id}).all()
     return PatronStatement(
         id=row.id,
@@ -141,9 +144,8 @@ def patron_statement(tx: Session, rules: Rules, person_id: int, month: int, at: 
             )
             for flattr_id, url, title, handle, account_id, creator_id, micros in shares
         ),
-        pending=tuple(
-            line for line in worth.lines(tx, rules, person_id, month, at) if line.state == "pending"
-        ),
+        pending=tuple(line for line in lines if line.state == "pending"),
+        held=tuple(line for line in lines if line.state == "held"),
         next_attempt_at=row.next_attempt_at,
         attempts=row.attempts,
         collected_at=row.collected_at,

@@ -2,7 +2,7 @@
 
 It expects the aliases f (flattr), a (account of the author, left-joined), s (any row with the patron's
 ``patron_id`` and ``month``), u (the patron's person row), and says one of: withdrawn, struck, moved, declined or
-lapsed, skipped, own, ignored, pending, counts. ``{payable}`` is the condition that its creator can be paid.
+lapsed, held, skipped, own, ignored, pending, counts. ``{payable}`` is the condition that its creator can be paid.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ VERDICT = """case
  when f.moved_to_id is not null then 'moved'
  when not f.standing then 'withdrawn'
  when f.struck_at is not null then 'struck'
+ when f.held then 'held'
  when f.author_id is null then 'pending'
  when f.own or a.person_id = coalesce(u.merged_into_id, u.id) then 'own'
  when {ignored} then 'ignored'
@@ -24,7 +25,8 @@ VERDICT = """case
  when {payable} then 'counts'
  else 'pending' end""".replace("{ignored}", _IGNORED)
 
-COUNTING = f"""f.standing and not f.own and f.struck_at is null and f.voided is null and f.moved_to_id is null
+COUNTING = f"""f.standing and not f.held and not f.own and f.struck_at is null
+   and f.voided is null and f.moved_to_id is null
    and (a.person_id is null or a.person_id <> coalesce(u.merged_into_id, u.id))
    and p.creator_id <> coalesce(u.merged_into_id, u.id)
    and not {_IGNORED}"""

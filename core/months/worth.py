@@ -20,7 +20,10 @@ from core.people.tables import Person
 from core.periods import month_of
 from core.rules import Rules
 
-State = Literal["counts", "pending", "own", "ignored", "struck", "withdrawn", "moved", "declined", "lapsed", "skipped"]
+State = (
+    Literal["counts", "pending", "held", "own", "ignored", "struck"]
+    | Literal["withdrawn", "moved", "declined", "lapsed", "skipped"]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ _PENDING = f"""
   join account o on o.id = f.author_id
   join person p on p.id = f.patron_id
   join person r on r.id = coalesce(p.merged_into_id, p.id) and r.left_at is null
- where f.author_id = :account and f.standing and f.struck_at is null and f.voided is null
+ where f.author_id = :account and f.standing and not f.held and f.struck_at is null and f.voided is null
    and f.moved_to_id is null
    and not exists (select 1 from share h where h.flattr_id = f.id)
    and not exists (select 1 from payable y where y.month = f.month and y.account_id = f.author_id)

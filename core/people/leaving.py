@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from core.access import grants
 from core.books import ledger
 from core.months.tables import Statement
 from core.people import codes, holding, persons
@@ -98,6 +99,7 @@ def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
     for account in accounts:
         codes.cancel(tx, account)
         persons.detach(account)
+        grants.end(tx, account, at)
     for each in people:
         tx.get_one(Person, each).left_at = at
     person.cap_per_flattr_micros = person.cap_per_creator_micros = None

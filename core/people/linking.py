@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from core.access import grants
 from core.events import AccountRef
 from core.mail import outbox
 from core.people import audit, claims, codes, holding, merging, persons
@@ -26,12 +28,15 @@ __all__ = [
     "looks_like_code",
     "offer_code",
     "open_offer",
+    "propose",
     "refuse",
     "unlink",
 ]
 
 OFFER_LIFE = timedelta(hours=1)
 """How long the issuer may think about a proposal; the code itself is used up."""
+
+_SIGNED_IN = "signed in:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,8 @@ class Offer:
     by: Account
     merge: MergePreview | None
     """What changes if both are persons already; to be shown before the yes."""
+    signed_in: bool
+    """Nobody sent a code: whoever opened the issuer's personal address signed in there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,26 @@ def offer_code(tx: Session, by: AccountRef, code: str, at: datetime) -> Offer:
     if account.person_id is not None and account.person_id == issuer.person_id:
         raise LinkRefused("These two accounts are linked already.")
     row.state, row.offered_by_id, row.expires_at = "offered", account.id, at + OFFER_LIFE
+    tx.flush()
+    outbox.put(tx, kind="link_offer", source=f"link:{row.id}", at=at, to=persons.ref(issuer))
+    return _offer(tx, row, at)
+
+
+def propose(tx: Session, issuer: Account, account: Account, at: datetime) -> Offer:
+    """Propose that both are one person's, since at the address that ``account`` got somebody signed in as the issuer.
+
+    The issuer is asked as for a code; what it was asked before ends.
+    """
+    codes.cancel(tx, issuer)
+    row = LinkCode(
+        code_hash=_SIGNED_IN + secrets.token_hex(16),  # no code makes this hash
+        issuer_id=persons.key(issuer),
+        offered_by_id=persons.key(account),
+        state="offered",
+        created_at=at,
+        expires_at=at + OFFER_LIFE,
+    )
+    tx.add(row)
     tx.flush()
     outbox.put(tx, kind="link_offer", source=f"link:{row.id}", at=at, to=persons.ref(issuer))
     return _offer(tx, row, at)
@@ -131,6 +158,7 @@ def unlink(tx: Session, account: Account, at: datetime) -> None:
         raise LinkRefused('This is your only account here. Write "stop" if you want to leave.')
     persons.detach(account)
     codes.cancel(tx, account)
+    grants.end(tx, account, at)
     tx.flush()
 
 
@@ -190,7 +218,7 @@ def _offer(tx: Session, row: LinkCode, at: datetime) -> Offer:
     merge = None
     if issuer.person_id is not None and by.person_id is not None and issuer.person_id != by.person_id:
         merge = merging.preview(tx, issuer.person_id, by.person_id, at)
-    return Offer(id=row.id, issuer=issuer, by=by, merge=merge)
+    return Offer(id=row.id, issuer=issuer, by=by, merge=merge, signed_in=row.code_hash.startswith(_SIGNED_IN))
 
 
 def _tell_of_move(tx: Session, account: Account, person: Person, before: int, at: datetime) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from core import standing
 from core.database import insert_once
 from core.mail import outbox
 from core.months import stages
@@ -143,6 +144,7 @@ def _pairs(tx: Session, keep_id: int, rows: Sequence[Flattr]) -> list[tuple[Flat
 def _move_flattrs(tx: Session, keep_id: int, lose_id: int) -> None:
     rows = _open_flattrs(tx, lose_id)
     for kept, other in _pairs(tx, keep_id, rows):
+        kept.held = standing.held_together(kept, other)
         kept.standing = kept.standing or other.standing
         kept.struck_at = kept.struck_at or other.struck_at  # what either struck out stays out
         kept.author_id = kept.author_id or other.author_id

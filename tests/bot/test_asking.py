@@ -256,7 +256,7 @@ async def test_a_platform_that_fails_on_one_question_is_asked_the_others_next_ti
 async def test_a_connector_with_a_bug_does_not_stop_the_others(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     class Buggy(GitHub):
         async def current(self, asker, like):
-            raise ZeroDivisionError
+            raise ZeroDivisionError("the token was a-canary")
 
     town.connector = Buggy(town.github.base)
     await town.in_books(town.overtaken)
@@ -265,6 +265,7 @@ async def test_a_connector_with_a_bug_does_not_stop_the_others(town: Town, caplo
     assert await town.in_books(town.doubtful) == [True, False]
     assert (await town.in_books(town.flattrs))[1][0] == "9"
     assert "cannot ask" in caplog.text
+    assert "a-canary" not in caplog.text
 
 
 async def test_a_hub_that_stops_ends_its_round_at_once(town: Town) -> None:

@@ -20,10 +20,10 @@ from discord.http import Route
 from sqlmodel import Session, col, select
 
 from bot import dialogue
-from bot.discord import INTENTS, DiscordPresence, DiscordRefused
-from bot.discord_commands import fingerprint
-from bot.discord_interactions import Answering, Said, set_room
-from bot.discord_stream import Recorder
+from bot.discord.commands import fingerprint
+from bot.discord.interactions import Answering, Said, set_room
+from bot.discord.presence import INTENTS, DiscordPresence, DiscordRefused
+from bot.discord.stream import Recorder
 from bot.talk import PlatformFacts, Talk
 from connectors import discord as words
 from connectors.base import Button, Mouth, Unheard
@@ -535,7 +535,8 @@ class TestConversation:
         [
             ("status", {}, "status"),
             ("link", {}, "link"),
-            ("link", {"code": "BCDF GHJK"}, "link BCDF GHJK"),
+            ("link", {"what": "BCDF GHJK"}, "link BCDF GHJK"),
+            ("link", {"what": "flickr"}, "link flickr"),
             ("budget", {"amount": "35", "now": True}, "budget 35 now"),
             ("budget", {"now": True}, "budget"),
             ("flattr", {"url": "https://example.org"}, "flattr https://example.org"),

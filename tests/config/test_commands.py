@@ -136,14 +136,14 @@ def test_check_tells_broken_books_from_clean_ones(flattr: Run) -> None:
 
 
 def test_doctor_says_what_to_create_where_and_what_needs_attention(flattr: Run, alone: Path) -> None:
-    healthy = flattr("doctor", "--all")
+    healthy = flattr("doctor", "--all", "--offline")
     assert healthy.exit_code == 0
     assert "http://127.0.0.1:8080/webhooks/github" in healthy.output
     assert "connectors.github.webhook_secret: missing" in healthy.output
     assert "github-acceptable-use-policies" in healthy.output
     (alone / "var" / "keys.json").chmod(0o644)
     _dead_letter(alone)
-    needs = data(flattr("doctor", "--json"))
+    needs = data(flattr("doctor", "--json", "--offline"))
     looked = {finding["what"]: finding for finding in needs["findings"]}
     assert looked["keys"]["remedy"] == "chmod 600 var/keys.json"
     assert looked["inbox"]["text"] == "1 dead letters"
@@ -151,13 +151,36 @@ def test_doctor_says_what_to_create_where_and_what_needs_attention(flattr: Run, 
     assert {network["platform"] for network in needs["networks"]} >= {"github", "discord"}
 
 
+def test_the_table_of_connectors_fits_eighty_columns(flattr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.rstrip() for line in flattr("connectors").output.splitlines()]
+    twitter = next(line for line in lines if "Twitter/X (twitter)" in line)
+    assert "off" in twitter
+    assert "red" in twitter
+    assert "  http://127.0.0.1:8080/link/dailymotion/callback" in lines
+    assert max(map(len, lines)) <= 80
+
+
+BOT = {"consumer_secret": "a" * 20, "bearer_token": "b" * 20, "client_id": "c" * 20, "client_secret": "d" * 20}
+
+
+def test_a_bot_that_nobody_signed_in_as_is_named_with_the_command(flattr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in BOT.items():
+        monkeypatch.setenv(f"FLATTR__CONNECTORS__TWITTER__{name.upper()}", value)
+    assert "names no account" in flattr("sign-in", "twitter").output
+    monkeypatch.setenv("FLATTR__CONNECTORS__TWITTER__BOT", "999")
+    assert "flattr sign-in twitter" in flattr("doctor", "--offline", "--json").output
+    assert "/link/" in flattr("sign-in", "twitter").output
+    assert "no bot signs in there; did you mean twitter?" in flattr("sign-in", "twiter").output
+
+
 def test_doctor_shows_no_secret(flattr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLATTR__CONNECTORS__GITHUB__WEBHOOK_SECRET", "canary")
-    for words in (["doctor"], ["doctor", "--json"], ["connectors"], ["connectors", "--json"]):
+    for words in (["doctor", "--offline"], ["doctor", "--json", "--offline"], ["connectors"], ["connectors", "--json"]):
         result = flattr(*words)
         assert result.exit_code == 0
         assert "canary" not in result.output
-    assert "connectors.github.webhook_secret: given" in flattr("doctor").output
+    assert "connectors.github.webhook_secret: given" in flattr("doctor", "--offline").output
 
 
 def test_the_table_of_connectors_comes_from_their_cards(flattr: Run) -> None:
@@ -167,10 +190,9 @@ def test_the_table_of_connectors_comes_from_their_cards(flattr: Run) -> None:
     assert facts["github"]["light"] == "amber"
     assert facts["sandbox"]["on"] is True
     markdown = flattr("connectors", "--markdown").output.splitlines()
-    assert markdown[1] == "|---|---|---|---|---|"
+    assert markdown[1] == "|---|---|---|---|---|---|"
     assert [line.split("|")[1].strip().split("]")[0].lstrip("[") for line in markdown[2:]] == [
-        "Discord",
-        "GitHub",
+        *("Dailymotion", "Discord", "Facebook", "Flickr", "GitHub", "SoundCloud", "Twitter/X", "Vimeo"),
         "Harbour (pretend)",
         "Square (pretend)",
     ]
@@ -253,9 +275,9 @@ def test_programs_read_months_as_people_do(flattr: Run) -> None:
 
 def test_doctor_warns_of_a_secret_that_can_be_guessed(flattr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLATTR__CONNECTORS__GITHUB__WEBHOOK_SECRET", "short")
-    assert "webhook_secret has fewer than 8 characters" in flattr("doctor").output
+    assert "webhook_secret has fewer than 8 characters" in flattr("doctor", "--offline").output
     monkeypatch.setenv("FLATTR__CONNECTORS__GITHUB__WEBHOOK_SECRET", "long enough")
-    assert "fewer than" not in flattr("doctor").output
+    assert "fewer than" not in flattr("doctor", "--offline").output
 
 
 def test_keys_can_be_rotated_and_are_not_replaced_by_accident(flattr: Run, alone: Path) -> None:
@@ -276,6 +298,6 @@ def test_the_month_that_is_overdue_is_seen(flattr: Run, alone: Path) -> None:
     closing.advance(parts, parts.clock())
     parts.skipping_clock().jump_to(parts.clock() + timedelta(days=75))
     parts.close()
-    looked = {finding["what"]: finding for finding in data(flattr("doctor", "--json"))["findings"]}
+    looked = {finding["what"]: finding for finding in data(flattr("doctor", "--json", "--offline"))["findings"]}
     assert "overdue: " in looked["months"]["text"]
     assert "skipped ahead to" in looked["clock"]["text"]

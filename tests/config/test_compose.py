@@ -12,9 +12,11 @@ import aiohttp
 import discord
 import pytest
 
+from bot.discord.presence import DiscordPresence
 from config.clock import SandboxClock
-from config.compose import Hub, converse
+from config.compose import Hub
 from config.listening import Listener, listen
+from config.networks.conversing import converse
 from config.parts import assemble
 from config.schedule import Schedule
 from config.settings import ConnectorSection, HubSection, Settings
@@ -102,8 +104,10 @@ async def test_playing_a_month_moves_the_page_on(start: Start) -> None:
 async def test_a_hub_works_while_discord_cannot_be_reached(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:9/api")
     hub = await start(connectors={"discord": ConnectorSection.model_validate({"token": "a.b.c"})})
-    assert hub.presence is not None
-    await become(lambda: hub.presence is not None and hub.presence.failures > 0)
+    [presence] = hub.presences
+    there = presence.mouth
+    assert isinstance(there, DiscordPresence)
+    await become(lambda: there.failures > 0)
     async with aiohttp.ClientSession(hub.parts.settings.hub.address) as http, http.get("/readyz") as answer:
         assert answer.status == 200
     assert not hub.ended.is_set()

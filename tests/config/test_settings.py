@@ -12,7 +12,7 @@ from config import reading
 from config.commands import example
 from config.complaints import Misconfigured
 from config.money import rules_of
-from config.roster import found
+from config.networks.roster import found
 from config.settings import Settings
 
 

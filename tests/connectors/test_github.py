@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
@@ -224,6 +224,7 @@ def test_broken_decoration_is_left_out_and_costs_no_star(changes: dict[str, Any]
     assert liked.thing.tags == tags
 
 
+@settings(deadline=None)  # a busy machine is no fault of the connector's
 @given(st.binary(max_size=300), st.text(max_size=80))
 def test_nothing_but_a_rejection_comes_of_noise(body: bytes, header: str) -> None:
     delivery = Delivery(
@@ -233,6 +234,7 @@ def test_nothing_but_a_rejection_comes_of_noise(body: bytes, header: str) -> Non
         connector.verify(delivery, SECRETS)
 
 
+@settings(deadline=None)  # a busy machine is no fault of the connector's
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5))
 def test_nothing_but_unreadable_comes_of_a_signed_star_of_noise(noise: object) -> None:
     for field in ("action", "starred_at", "repository", "sender", "repository__owner", "repository__html_url"):
@@ -290,4 +292,7 @@ def test_the_card_is_honest() -> None:
     assert card.light == "amber"
     assert Counter(light.action for light in card.lights) == {"likes": 1, "accounts": 1}
     assert not card.ids_signed
-    assert [step.format(address="https://hub.example/webhooks/github") for step in card.setup]
+    assert [
+        step.format(address="https://hub.example/webhooks/github", callback="https://hub.example/back")
+        for step in card.setup
+    ]

@@ -73,7 +73,7 @@ async def place() -> AsyncIterator[Place]:
 def test_it_can_be_asked() -> None:
     assert isinstance(connector, AskingConnector)
     assert "current" in connector.card.abilities
-    assert connector.card.hosts == ("api.github.com",)
+    assert connector.card.hosts == ("api.github.com", "github.com")
 
 
 async def test_a_star_that_stands_is_found_with_its_time(place: Place) -> None:

@@ -143,6 +143,7 @@ BROKEN: tuple[tuple[Callable[[], Toy], str, str], ...] = (
     (with_card(largest_body=0), NUMBERS, "largest_body"),
     (with_card(secrets=(*CARD.secrets, *CARD.secrets)), NAMED_SECRETS, "its own name"),
     (with_card(secrets=(Secret(name="key", how=" "),)), NAMED_SECRETS, "where to get it"),
+    (with_card(needs={"likes": ("key",)}), NAMED_SECRETS, "likes needs ['key']"),
     (with_card(lights=()), LIGHTS, "no policy light"),
     (with_card(lights=(replace(LIGHT, clause="Fine."),)), LIGHTS, "your own words"),
     (with_card(lights=(replace(LIGHT, url="http://toy.example"),)), LIGHTS, "address"),

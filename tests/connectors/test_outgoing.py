@@ -96,6 +96,35 @@ def test_an_allowance_holds_in_every_window(requests: int, seconds: float, gaps:
         assert after - first >= seconds * (1 - 1e-9)
 
 
+@given(
+    st.integers(1, 6),
+    st.floats(1, 60),
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0, 20), st.floats(0, 1)), min_size=1, max_size=40),
+)
+def test_an_allowance_holds_where_requests_arrive_however_long_they_are_on_their_way(
+    requests: int, seconds: float, sent: list[tuple[float, float, float]]
+):
+    budget, now = Budget(Allowance(requests=requests, seconds=seconds)), 0.0
+    under_way: list[float] = []
+    arrived = []
+    for gap, takes, place in sent:
+        now += gap
+        while True:
+            for end in sorted(each for each in under_way if each <= now):
+                under_way.remove(end)
+                budget.answered(end, Told(), sent=end)
+            if (wait := budget.wait(now)) == 0:
+                break
+            following = min(under_way) if math.isinf(wait) else now + wait
+            now = max(min([following, *under_way]), math.nextafter(now, math.inf))
+        budget.take(now)
+        under_way.append(now + takes)
+        arrived.append(now + takes * place)
+    arrived.sort()
+    for first, after in zip(arrived, arrived[requests:], strict=False):
+        assert after - first >= seconds * (1 - 1e-9)
+
+
 class Server:
     """Counts in fixed windows, as platforms do, and says what is left."""
 

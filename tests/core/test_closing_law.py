@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from core.database import Database
+from core.listings import books
+from core.listings.marks import mark
 from core.money import currency, parse_amount, plain, split
 from core.months.bill import bill
 from core.months.tables import Share, Statement
@@ -111,18 +113,25 @@ def test_any_month_closes_as_the_formula_says(data: st.DataObject, db: Database,
         ignored = data.draw(st.none() | st.sampled_from(sorted(creators)))
         likes = data.draw(
             st.lists(
-                st.tuples(st.sampled_from([*sorted(creators), absent, name]), st.booleans()), min_size=1, max_size=12
+                st.tuples(
+                    st.sampled_from([*sorted(creators), absent, name]), st.sampled_from(["stands", "unliked", "held"])
+                ),
+                min_size=1,
+                max_size=12,
             )
         )
         counting: Counter[str] = Counter()
         for place, (author, kept) in enumerate(likes):
             scene.like(name, f"{name}-{place}", author)
-            if not kept:
+            if kept == "unliked":
                 scene.unlike(name, f"{name}-{place}")
-            elif author in creators and author != ignored:
+            elif kept == "stands" and author in creators and author != ignored:
                 counting[author] += 1
         with db.transaction() as tx:
             preferences.set_caps(tx, patron, **caps)
+            patron_account = tx.exec(select(Account).where(Account.account_id == f"id-{name}")).one()
+            held = {mark(f"{name}-{place}") for place, (_, kept) in enumerate(likes) if kept == "held"}
+            books.hold(tx, patron_account.id, held, scene.at)
             if ignored:
                 row = tx.exec(select(Account).where(Account.account_id == f"id-{ignored}")).one()
                 preferences.ignore(tx, patron, row.id, scene.at)

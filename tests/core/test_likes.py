@@ -132,6 +132,28 @@ def test_what_was_struck_out_stays_out_until_a_new_episode(scene):
     assert scene.states(ada) == ["pending"]
 
 
+@pytest.mark.parametrize("why", ["struck", "paused"])
+def test_a_later_time_is_a_new_episode_though_no_unlike_was_heard_of(scene, why: str):
+    ada = scene.patron("ada")
+    first = scene.at
+    if why == "paused":
+        with scene.db.transaction() as tx:
+            preferences.pause(tx, ada, at=first)
+    scene.record(scene.liked("ada", "song", at=first), at=first + MINUTE)
+    with scene.db.transaction() as tx:
+        if why == "paused":
+            preferences.resume(tx, ada)
+        else:
+            flattr = tx.exec(select(Flattr)).one()
+            assert standing.strike(tx, person_id=ada, flattr_id=flattr.id, at=first + 2 * MINUTE)
+    before = scene.states(ada)
+    assert before == (["struck"] if why == "struck" else [])
+    assert scene.record(scene.liked("ada", "song", at=first), at=first + 3 * MINUTE) is Recorded.standing
+    assert scene.states(ada) == before
+    assert scene.record(scene.liked("ada", "song", at=first + 4 * MINUTE), at=first + 5 * MINUTE) is Recorded.counted
+    assert scene.states(ada) == ["pending"]
+
+
 def test_a_like_that_merely_still_stands_next_month_is_not_counted_again(scene):
     scene.patron("ada")
     scene.like("ada", "song")

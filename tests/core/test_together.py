@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Barrier
 
+import pytest
 from sqlmodel import select
 
 from core import likes
 from core.database import Database
+from core.listings import books
+from core.listings.marks import mark
+from core.months import closing
+from core.people import persons
 from core.rules import Rules
 from core.tables import Flattr, Thing
 from tests.scene import Scene
@@ -81,3 +86,37 @@ def test_two_people_s_cross_posts_of_one_address_are_one_thing(db: Database, rul
     together(scene, scene.liked("ada", "song"), cross)
     with scene.db.reading() as tx:
         assert len(tx.exec(select(Thing)).all()) == 1
+
+
+@pytest.mark.parametrize("what", ["withdrawn", "held"])
+def test_what_is_withdrawn_or_held_while_its_month_is_closed_comes_before_or_after(
+    db: Database, rules: Rules, at, what: str
+):
+    scene = Scene(db, rules, at)
+    ada = scene.patron("ada")
+    scene.creator("maker")
+    scene.like("ada", "song")
+    month = scene.month_over()
+    scene.advance()
+    scene.at += rules.review
+
+    def change() -> None:
+        with db.transaction() as tx:
+            if what == "withdrawn":
+                likes.record(tx, rules, scene.unliked("ada", "song"), scene.at)
+            else:
+                account = persons.account_of(tx, scene.account("ada"))
+                assert account is not None
+                books.hold(tx, persons.key(account), [mark("song")], scene.at)
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as tx:
+            assert closing.close_chunk(tx, rules, month, scene.at) == 1
+            changed = pool.submit(change)
+            wait([changed], timeout=0.5)
+        changed.result(30)
+    assert scene.statement(ada, month).flattrs == 1
+    (flattr,) = flattrs(scene)
+    assert (flattr.standing, flattr.held) == (True, False), "its month was closed before"
+    scene.advance()
+    assert scene.broken() == []

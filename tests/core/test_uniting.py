@@ -38,7 +38,7 @@ def unite(scene: Scene, url: str = OLD, found: ThingRef = REPO, author: str | No
 
 def unowned(scene: Scene) -> list[str]:
     with scene.db.reading() as tx:
-        return [ref.url for ref in uniting.unowned(tx)]
+        return [ref.url for ref in uniting.unowned(tx, "pond")]
 
 
 def flattrs(scene: Scene) -> list[Flattr]:
@@ -172,6 +172,27 @@ def test_an_unknown_address_is_not_made_a_thing(scene):
         assert tx.exec(select(Thing)).all() == []
 
 
+def test_a_thing_known_by_its_own_id_learns_its_author(scene):
+    ada = scene.patron("ada")
+    scene.creator("maker")
+    scene.like("ada", "unheard-of", None)
+    ref = scene.thing("unheard-of")
+    for _ in range(2):
+        with scene.db.transaction() as tx:
+            uniting.unite(tx, scene.rules, ref, ref, scene.account("maker"))
+    assert (scene.states(ada), unowned(scene)) == (["counts"], [])
+
+
+def test_a_thing_that_repeats_another_becomes_that_one(scene):
+    ada = scene.patron("ada")
+    scene.creator("maker")
+    scene.like("ada", "repeat", None)
+    scene.like("ada", "original", "maker")
+    with scene.db.transaction() as tx:
+        uniting.unite(tx, scene.rules, scene.thing("repeat"), scene.thing("original"), scene.account("maker"))
+    assert (scene.states(ada), unowned(scene)) == (["counts"], [])
+
+
 def test_the_author_may_be_the_patron(scene):
     ada = scene.patron("ada")
     said(scene, "ada")
@@ -192,14 +213,18 @@ def test_an_author_whose_account_is_unknown_makes_the_flattr_pending(scene):
     assert scene.states(ada) == ["counts"]
 
 
-def test_only_addresses_whose_flattrs_wait_are_asked_about(scene):
+def test_only_things_and_addresses_whose_flattrs_wait_are_asked_about(scene):
     scene.patron("ada")
     said(scene, "ada")
     said(scene, "ada", "https://elsewhere.example/page")
     scene.like("ada", "unheard-of", None)
-    assert unowned(scene) == ["https://elsewhere.example/page", OLD]
+    own = scene.thing("unheard-of").url
+    assert unowned(scene) == [own, "https://elsewhere.example/page", OLD]
+    with scene.db.reading() as tx:
+        others = [ref.url for ref in uniting.unowned(tx, "lake")]
+    assert others == ["https://elsewhere.example/page", OLD]
     scene.close_month()
-    assert unowned(scene) == ["https://elsewhere.example/page", OLD], "what is pending waits for 90 days"
+    assert unowned(scene) == [own, "https://elsewhere.example/page", OLD], "what is pending waits for 90 days"
     scene.later(days=90)
     scene.advance()
     assert unowned(scene) == []

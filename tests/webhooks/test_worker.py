@@ -104,8 +104,8 @@ def test_a_stored_like_becomes_a_flattr_and_is_done_in_one_step(back: Back) -> N
     for _ in range(2):
         sync(back.worker().drain())
         assert (back.states(), back.standing()) == (["done"], 1)
-    assert b"flattr_inbox_lag_seconds 3.0" in back.metrics.measure(back.db)
-    assert b'flattr_events_total{platform="post",result="counted"} 1.0' in back.metrics.measure(back.db)
+    assert b"flattr_inbox_lag_seconds 3.0" in back.metrics.measure(back.db, back.at)
+    assert b'flattr_events_total{platform="post",result="counted"} 1.0' in back.metrics.measure(back.db, back.at)
 
 
 def test_deliveries_are_taken_in_the_order_in_which_they_came(back: Back) -> None:
@@ -153,7 +153,7 @@ def test_what_cannot_be_taken_is_a_dead_letter_that_says_why_and_blocks_no_other
         assert dead.body_hash == hashlib.sha256(bad).hexdigest()
         assert "canary" not in dead.error
         assert len(dead.error_hash) == 16
-    assert b'flattr_dead_letters_total{platform="post"} 1.0' in back.metrics.measure(back.db)
+    assert b'flattr_dead_letters_total{platform="post"} 1.0' in back.metrics.measure(back.db, back.at)
 
 
 def test_a_delivery_that_fails_half_way_leaves_nothing_of_itself(back: Back) -> None:

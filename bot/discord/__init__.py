@@ -1,0 +1,1 @@
+"""The hub on Discord: its connection, what it hears there, its commands and buttons, its mouth."""

@@ -1,0 +1,1 @@
+"""Reads the likes of linked accounts from the platforms that list them."""

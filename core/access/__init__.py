@@ -1,0 +1,1 @@
+"""The access that members gave to their accounts elsewhere, and how it is given."""
