@@ -43,7 +43,8 @@ def parse(text: str) -> said.Command:
     if not question or not isinstance(command, said.Changing):
         return command
     send = " ".join(words)
-    return questions.explained(command, send if parse(send) == command else "")
+    asks = questions.marked(clean(send))  # a mark inside a word stays there
+    return questions.explained(command, send if not asks and parse(send) == command else "")
 
 
 def _understand(words: list[str], *, question: bool) -> said.Command:

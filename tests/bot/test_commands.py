@@ -367,3 +367,8 @@ def test_distance_counts_slips(one: str, other: str, far: int) -> None:
 def test_a_slip_between_two_words_is_neither() -> None:
     assert nearest_only("lisk", ["list", "link"]) is None
     assert nearest_only("lsit", ["list", "link"]) == "list"
+
+
+@pytest.mark.parametrize("text", ["budget 9?\u00a2 x", "link E?\u00a2 x"])
+def test_a_question_mark_that_stays_in_its_word_is_a_question_still(text: str) -> None:
+    assert isinstance(parse(text), said.Help | said.Misread | said.Unknown)
