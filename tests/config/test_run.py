@@ -43,7 +43,7 @@ def test_a_hub_starts_with_nothing_set_up_and_stops_cleanly(start: Callable[...,
     assert hub.stop(number) == 0
     table = hub.output
     assert re.search(r"Square \(sandbox\) +on ", table)
-    assert re.search(r"GitHub \(github\) +off", table)
+    assert re.search(r"GitHub +off", table)
     assert "/webhooks/github" in table
     assert "needs webhook_secret" in table
     assert "no real money moves" in table
