@@ -55,7 +55,7 @@ def connectors(desk: Desk, *, as_json: bool, markdown: bool) -> None:
         shown = [overview.facts(entry) for entry in entries.values()]
         show.put({"connectors": shown, "broken": [asdict(each) for each in broken]})
         return
-    show.console().print(overview.table(entries, all_addresses=True))
+    show.console().print(overview.table(entries))
     for each in broken:
         show.say(f"! {each}")
 

@@ -23,11 +23,8 @@ _WORKS: Mapping[Ability, str] = {
 """Abilities in a word each; that some likes can be asked about is nobody's concern here."""
 
 
-def table(entries: Mapping[str, Entry], *, all_addresses: bool = False) -> Group:
-    """Every connector: on or off and why, and its light, in 80 columns; below it the addresses to register.
-
-    ``all_addresses``: those of networks that are off, too.
-    """
+def table(entries: Mapping[str, Entry]) -> Group:
+    """Every connector: on or off and why, and its light, in 80 columns; below it the addresses to register."""
     made = show.table(["network", "state", "light", "why"])
     for column in made.columns[:3]:
         column.no_wrap = True
@@ -41,8 +38,7 @@ def table(entries: Mapping[str, Entry], *, all_addresses: bool = False) -> Group
             show.LIGHTS[card.light],
             escape(entry.why),
         )
-        shown = not card.pretend and (entry.on or all_addresses)
-        addresses = [each for each in (entry.address, entry.callback) if each] if shown else []
+        addresses = [] if card.pretend else [each for each in (entry.address, entry.callback) if each]
         # Never wrapped: an address is there to be copied.
         register += [Text(f"  {each}", no_wrap=True, overflow="ignore") for each in addresses]
     return Group(made, *register, Text()) if len(register) > 1 else Group(made)
