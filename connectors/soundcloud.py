@@ -791,13 +791,15 @@ def _page_in(page: str) -> str | None:
         return f"https://{parts.hostname}/{names[0]}" if len(names) == 1 else None
     if parts.hostname not in _HOSTS or not names or names[0].lower() in _NOT_USERS:
         return None
+    if len(names) > 2 and names[-1].startswith("s-"):
+        names.pop()  # it opens what is private: it is nobody's to keep
     match names:
         case [_] | [_, "sets", _]:
             pass
         case [_, track] if track.lower() not in _NOT_TRACKS:
             pass
         case _:
-            return None  # also /USER/TRACK/s-TOKEN, which opens what is private
+            return None
     return f"{SITE}/{'/'.join(names)}"
 
 
