@@ -950,7 +950,12 @@ def _of_messenger(entry: Mapping[str, Any], message: Mapping[str, Any]) -> Itera
                 raise Unreadable("a message without mid")
             if by is not None:
                 yield Messaged(by=by, text=text, message_id=mid, at=_spoken_at(message))
-        case {"referral": {"ref": ref}} | {"postback": {"referral": {"ref": ref}}} | {"optin": {"ref": ref}}:
+        case (
+            {"referral": {"ref": ref}}
+            | {"postback": {"referral": {"ref": ref}}}
+            | {"optin": {"ref": ref}}
+            | {"account_linking": {"status": "linked", "authorization_code": ref}}
+        ):
             code = _CODE.fullmatch(ref.strip()) if isinstance(ref, str) else None
             by = _speaker(entry, message) if code is not None else None
             if code is None or by is None:

@@ -397,6 +397,7 @@ def said(**what: Any) -> list[Event]:
         {"referral": {"ref": "BCDFG-HJKLM"}},
         {"postback": {"payload": "x", "referral": {"ref": "bcdfghjklm"}}},
         {"optin": {"ref": " bcdfg-hjklm "}},
+        {"account_linking": {"status": "linked", "authorization_code": "BCDFG-HJKLM"}},
     ],
     ids=str,
 )
@@ -428,7 +429,8 @@ def test_every_code_that_the_hub_gives_is_known_again(code: str) -> None:
         {"referral": {"ref": ["BCDFG-HJKLM"]}},
         {"read": {"watermark": 1}},
         {"delivery": {"mids": []}},
-        {"account_linking": {"status": "linked", "authorization_code": "BCDFGHJKLM"}},
+        {"account_linking": {"status": "linked", "authorization_code": "a password"}},
+        {"account_linking": {"status": "unlinked"}},
     ],
     ids=str,
 )
