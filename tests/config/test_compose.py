@@ -45,11 +45,12 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     hubs: list[Hub] = []
     listeners: list[Listener] = []
 
-    async def go(**sections: Any) -> Hub:
+    async def go(*, ticking: bool = True, **sections: Any) -> Hub:
         settings = Settings.model_construct(hub=HubSection(port=0, data_dir=tmp_path), **sections)
         listeners.append(listen(settings))
         clock = SandboxClock(tmp_path / "clock.json", source=lambda: AT)
-        hub = Hub(await asyncio.to_thread(assemble, listeners[-1].settings, clock=clock))
+        parts = await asyncio.to_thread(assemble, listeners[-1].settings, clock=clock)
+        hub = Hub(parts, ticking=ticking)
         hubs.append(hub)
         await hub.start(listeners[-1])
         return hub
@@ -120,7 +121,7 @@ async def test_a_hub_asks_those_who_are_on(start: Start, monkeypatch: pytest.Mon
     github.repository(4242, 9, "song")
     monkeypatch.setattr(connector, "_api", github.base)
     section = ConnectorSection.model_validate({"webhook_secret": "s", "token": "t"})
-    hub = await start(connectors={"github": section})
+    hub = await start(ticking=False, connectors={"github": section})
 
     def flattr() -> None:
         page = ThingRef(platform="web", native_id="https://github.com/cara/song", url="https://github.com/cara/song")
