@@ -224,21 +224,13 @@ class Dailymotion:
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
         """Dailymotion's own page; no right to change anything is asked for."""
-        return _flow(asker).departure(client_id=asker.secret(_KEY), state=state, callback=callback, intent=intent)
+        return _flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
         """Whose access it is, by `/me`; kept only to read likes with."""
-        tokens = await _flow(asker).exchange(
-            asker,
-            platform="dailymotion",
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=asker.secret(_KEY),
-            client_secret=asker.secret(_SECRET),
-        )
+        tokens = await _flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         try:
             answer = await self._ask(asker, "/me", {"fields": _PERSON}, token=tokens.access_token)
         except Expired:
@@ -254,16 +246,8 @@ class Dailymotion:
 
     async def refresh(self, asker: Asker, grant: Grant) -> Grant:
         """By the refresh token, which Dailymotion may or may not replace."""
-        if grant.refresh_token is None:
-            raise Withdrawn("Dailymotion gave nothing to refresh this access with; link the account again")
-        tokens = await _flow(asker).refresh(
-            asker,
-            platform="dailymotion",
-            refresh_token=grant.refresh_token,
-            client_id=asker.secret(_KEY),
-            client_secret=asker.secret(_SECRET),
-        )
-        return replace(tokens.grant(grant.account, more=grant.more), scopes=tokens.scopes or grant.scopes)
+        tokens = await _flow(asker).refresh(asker, grant)
+        return tokens.grant(grant.account, more=grant.more)
 
     async def revoke(self, asker: Asker, grant: Grant) -> None:
         """`/logout` ends the token; an answer that it has ended already is as good."""
@@ -485,6 +469,10 @@ class Dailymotion:
 def _flow(asker: Asker) -> CodeFlow:
     scopes = ("userinfo",)
     return CodeFlow(
+        platform="dailymotion",
+        title="Dailymotion",
+        client_id=asker.secret(_KEY),
+        client_secret=asker.secret(_SECRET),
         authorize=f"{asker.address('site', SITE)}/oauth/authorize",
         tokens=f"{_tokens(asker)}/oauth/token",
         scopes={"link": scopes, "receive": scopes, "bot": scopes},

@@ -431,21 +431,13 @@ class Facebook:
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
         """Facebook's dialog; whoever wants to receive is asked for their Pages too."""
-        return _flow(asker).departure(client_id=asker.secret(_APP_ID), state=state, callback=callback, intent=intent)
+        return _flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
         """Who signed in; for who wants to receive, also the Pages that they manage, with the access to each."""
-        tokens = await _flow(asker).exchange(
-            asker,
-            platform="Facebook",
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=asker.secret(_APP_ID),
-            client_secret=asker.secret(_APP_SECRET),
-        )
+        tokens = await _flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         try:
             return await self._admission(asker, tokens, intent)
         except Withdrawn:
@@ -841,6 +833,10 @@ def _app_token(asker: Asker) -> str:
 
 def _flow(asker: Asker) -> CodeFlow:
     return CodeFlow(
+        platform=PLATFORM,
+        title="Facebook",
+        client_id=asker.secret(_APP_ID),
+        client_secret=asker.secret(_APP_SECRET),
         authorize=f"{asker.address('site', SITE)}/{VERSION}/dialog/oauth",
         tokens=f"{asker.address('api', API)}/{VERSION}/oauth/access_token",
         scopes={"link": ("public_profile",), "receive": _PAGES_SCOPES, "bot": _PAGES_SCOPES},

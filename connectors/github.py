@@ -408,23 +408,13 @@ class GitHub:
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
         """GitHub's page, where the person chooses the account; no scope is asked for, since stars are public."""
-        client_id, _ = _application(asker)
-        return _flow(asker).departure(client_id=client_id, state=state, callback=callback, intent=intent)
+        return _flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
         """Whose account it is. The token is given back at once: nothing that the hub does needs it."""
-        client_id, client_secret = _application(asker)
-        tokens = await _flow(asker).exchange(
-            asker,
-            platform="github",
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=client_id,
-            client_secret=client_secret,
-        )
+        tokens = await _flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         try:
             answer = await asker.client.request(
                 "GET",
@@ -690,7 +680,12 @@ def _application(asker: Asker) -> tuple[str, str]:
 
 
 def _flow(asker: Asker) -> CodeFlow:
+    client_id, client_secret = _application(asker)
     return CodeFlow(
+        platform="github",
+        title="GitHub",
+        client_id=client_id,
+        client_secret=client_secret,
         authorize=f"{asker.address('site', SITE)}/login/oauth/authorize",
         tokens=f"{asker.address('tokens', SITE)}/login/oauth/access_token",
         pkce=True,

@@ -305,21 +305,13 @@ class SoundCloud:
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
         """SoundCloud knows no scopes: who signs in lends all that their account may do, and the hub only reads."""
-        return _flow(asker).departure(client_id=asker.secret(_KEY), state=state, callback=callback, intent=intent)
+        return _flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
         """Whose access it is, by `/me`; kept only to read likes with."""
-        tokens = await _flow(asker).exchange(
-            asker,
-            platform="soundcloud",
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=asker.secret(_KEY),
-            client_secret=asker.secret(_SECRET),
-        )
+        tokens = await _flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         try:
             answer = await self._ask(asker, f"{_api(asker)}/me", token=tokens.access_token)
         except Expired:
@@ -338,15 +330,7 @@ class SoundCloud:
 
     async def refresh(self, asker: Asker, grant: Grant) -> Grant:
         """By the refresh token, which is used up by it: a second use is refused and ends the access."""
-        if grant.refresh_token is None:
-            raise Withdrawn("SoundCloud gave nothing to refresh this access with; link the account again")
-        tokens = await _flow(asker).refresh(
-            asker,
-            platform="soundcloud",
-            refresh_token=grant.refresh_token,
-            client_id=asker.secret(_KEY),
-            client_secret=asker.secret(_SECRET),
-        )
+        tokens = await _flow(asker).refresh(asker, grant)
         return tokens.grant(grant.account, more=grant.more)
 
     async def revoke(self, asker: Asker, grant: Grant) -> None:
@@ -611,6 +595,10 @@ class _NotOurs(Unanswered):
 
 def _flow(asker: Asker) -> CodeFlow:
     return CodeFlow(
+        platform="soundcloud",
+        title="SoundCloud",
+        client_id=asker.secret(_KEY),
+        client_secret=asker.secret(_SECRET),
         authorize=f"{asker.address('site', SIGN_IN)}/authorize",
         tokens=f"{_tokens(asker)}/oauth/token",
         pkce=True,

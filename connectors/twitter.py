@@ -465,23 +465,13 @@ class Twitter:
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
         """https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code"""
-        return _flow(asker).departure(
-            client_id=asker.secret("client_id"), state=state, callback=callback, intent=intent
-        )
+        return _flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
         """Whose account it is, by `GET /2/users/me`; nothing is kept where no likes will be read."""
-        tokens = await _flow(asker).exchange(
-            asker,
-            platform=PLATFORM,
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=asker.secret("client_id"),
-            client_secret=asker.secret("client_secret"),
-        )
+        tokens = await _flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         nobody = AccountRef(platform=PLATFORM, account_id="me")
         try:
             me = await TwitterClient(asker, tokens.grant(nobody)).get_me(user_auth=False, user_fields=[*_USER_FIELDS])
@@ -500,26 +490,8 @@ class Twitter:
 
     async def refresh(self, asker: Asker, grant: Grant) -> Grant:
         """A new token; X gives a new refresh token with it and takes each once."""
-        if not grant.refresh_token:
-            raise Withdrawn("X gave no refresh token with this access")
-        tokens = await _flow(asker).refresh(
-            asker,
-            platform=PLATFORM,
-            refresh_token=grant.refresh_token,
-            client_id=asker.secret("client_id"),
-            client_secret=asker.secret("client_secret"),
-        )
-        renewed = tokens.grant(grant.account, more=grant.more)
-        if renewed.scopes:
-            return renewed
-        return Grant(
-            account=renewed.account,
-            access_token=renewed.access_token,
-            refresh_token=renewed.refresh_token,
-            expires_at=renewed.expires_at,
-            scopes=grant.scopes,
-            more=grant.more,
-        )
+        tokens = await _flow(asker).refresh(asker, grant)
+        return tokens.grant(grant.account, more=grant.more)
 
     async def revoke(self, asker: Asker, grant: Grant) -> None:
         """Both tokens; X answers 400 for one that has ended, which is as good."""
@@ -859,6 +831,10 @@ def _tokens(asker: Asker) -> str:
 
 def _flow(asker: Asker) -> CodeFlow:
     return CodeFlow(
+        platform=PLATFORM,
+        title="X",
+        client_id=asker.secret("client_id"),
+        client_secret=asker.secret("client_secret"),
         authorize=f"{asker.address('site', SITE)}/i/oauth2/authorize",
         tokens=f"{_tokens(asker)}/2/oauth2/token",
         scopes={**_SCOPES, "link": _PROOF} if "likes" in asker.off else _SCOPES,

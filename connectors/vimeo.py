@@ -206,23 +206,13 @@ class Vimeo:
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
         """Vimeo's page that asks for the scopes public and private (the latter holds a member's own lists)."""
-        client_id, _ = _application(asker)
-        return _flow(asker).departure(client_id=client_id, state=state, callback=callback, intent=intent)
+        return _flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
         """The account is told in the token's own answer, by its number."""
-        client_id, client_secret = _application(asker)
-        tokens = await _flow(asker).exchange(
-            asker,
-            platform=_PLATFORM,
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=client_id,
-            client_secret=client_secret,
-        )
+        tokens = await _flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         account = _account(tokens.raw.get("user"))
         if account is None:
             raise Garbled("Vimeo's token answer names no member; sign in again")
@@ -230,17 +220,8 @@ class Vimeo:
 
     async def refresh(self, asker: Asker, grant: Grant) -> Grant:
         """Vimeo's tokens have no end of their own; where one came with a refresh token, that is used."""
-        if grant.refresh_token is None:
-            raise Withdrawn("Vimeo does not take this access any more, and there is nothing to refresh it with")
-        client_id, client_secret = _application(asker)
-        tokens = await _flow(asker).refresh(
-            asker,
-            platform=_PLATFORM,
-            refresh_token=grant.refresh_token,
-            client_id=client_id,
-            client_secret=client_secret,
-        )
-        return replace(_grant(tokens, grant.account), scopes=tokens.scopes or grant.scopes)
+        tokens = await _flow(asker).refresh(asker, grant)
+        return _grant(tokens, grant.account)
 
     async def revoke(self, asker: Asker, grant: Grant) -> None:
         """Ends the token; one that has ended already is refused, which is as good."""
@@ -521,7 +502,12 @@ def _listed(answer: Response, number: int) -> _Listed:
 
 def _flow(asker: Asker) -> CodeFlow:
     api = _api(asker)
+    client_id, client_secret = _application(asker)
     return CodeFlow(
+        platform=_PLATFORM,
+        title="Vimeo",
+        client_id=client_id,
+        client_secret=client_secret,
         authorize=f"{api}/oauth/authorize",
         tokens=f"{api}/oauth/access_token",
         scopes={"link": _SCOPES, "receive": _SCOPES},

@@ -74,8 +74,14 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeFlow:
-    """A platform's dialect of the code flow."""
+    """A platform's dialect of the code flow, and the operator's application there."""
 
+    platform: str
+    """Whose budget the requests use."""
+    title: str
+    """The platform's name for people."""
+    client_id: str
+    client_secret: str = field(repr=False)
     authorize: str
     """Where the member's browser goes."""
     tokens: str
@@ -92,9 +98,9 @@ class CodeFlow:
     more: Mapping[str, str] = field(default_factory=dict)
     """Further parameters of the authorization address."""
 
-    def departure(self, *, client_id: str, state: str, callback: str, intent: Intent) -> Departure:
+    def departure(self, *, state: str, callback: str, intent: Intent) -> Departure:
         """Where to send somebody; what is kept holds PKCE's verifier."""
-        client = WebApplicationClient(client_id)
+        client = WebApplicationClient(self.client_id)
         scope = self.separator.join(self.scopes.get(intent, ()))
         kept = {"scope": scope}
         challenge: str | None = None
@@ -115,79 +121,68 @@ class CodeFlow:
         return Departure(url=scheme + url.removeprefix("https"), kept=kept)
 
     async def exchange(
-        self,
-        asker: Asker,
-        *,
-        platform: str,
-        query: Mapping[str, str],
-        kept: Mapping[str, str],
-        callback: str,
-        client_id: str,
-        client_secret: str,
+        self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str
     ) -> Tokens:
         """A code for tokens; NotAdmitted if there is none or the platform refuses it.
 
         Sent once: a code is usable once, so after a lost answer the person has to sign in again (Unanswered).
         """
-        code = _code(query, platform)
+        code = _code(query, self.title)
         verifier = kept.get("verifier")
         if self.pkce and not verifier:
             raise NotAdmitted("This sign-in was not started here. Ask the bot for a new address.")
-        client = WebApplicationClient(client_id)
-        body = client.prepare_request_body(
+        body = WebApplicationClient(self.client_id).prepare_request_body(
             code=code,
             redirect_uri=callback,
             include_client_id=not self.basic,
             code_verifier=verifier,
-            **({} if self.basic else {"client_secret": client_secret}),
+            **({} if self.basic else {"client_secret": self.client_secret}),
         )
-        answer, content = await self._ask(asker, platform, body, client_id, client_secret)
+        answer, content = await self._ask(asker, body)
         error = _error(content)
         if error in _OURS:
-            raise NotAdmitted(f"{platform} does not accept this hub ({error}). Please tell whoever runs it.")
+            raise NotAdmitted(f"{self.title} does not accept this hub ({error}). Please tell whoever runs it.")
         if error in _PASSING:
-            raise Unanswered(f"{platform} cannot exchange a code at the moment ({error}); sign in again later")
+            raise Unanswered(f"{self.title} cannot exchange a code at the moment ({error}); sign in again later")
         if error is not None or answer.status >= 400:
             raise NotAdmitted("The sign-in was not accepted: it took too long, or was used before. Try again.")
-        return self._tokens(content, asker, platform, tuple(kept.get("scope", "").split(self.separator)))
+        return self._tokens(content, asker, tuple(kept.get("scope", "").split(self.separator)))
 
-    async def refresh(
-        self, asker: Asker, *, platform: str, refresh_token: str, client_id: str, client_secret: str
-    ) -> Tokens:
-        """New tokens; Withdrawn if the platform says that the refresh token is none (any more).
+    async def refresh(self, asker: Asker, grant: Grant) -> Tokens:
+        """New tokens; Withdrawn if there is no refresh token, or the platform says that it is none (any more).
 
         An error of the hub's own (its secret, its application) is Unanswered: no member loses their access by it.
-        Sent once, as a refresh token may be usable only once. ``refresh_token`` of the answer is the old one where
-        the platform gives no new one.
+        Sent once, as a refresh token may be usable only once. The old refresh token and the old scopes hold where
+        the platform names no new ones.
         """
-        client = WebApplicationClient(client_id)
+        if grant.refresh_token is None:
+            raise Withdrawn(f"{self.title} gave nothing to refresh this access with; link the account again")
         # oauthlib builds the body by add_params_to_qs; client_id and secret are parameters like the others.
-        own = {} if self.basic else {"client_id": client_id, "client_secret": client_secret}
-        body = client.prepare_refresh_body(refresh_token=refresh_token, **own)
-        answer, content = await self._ask(asker, platform, body, client_id, client_secret)
+        own = {} if self.basic else {"client_id": self.client_id, "client_secret": self.client_secret}
+        client = WebApplicationClient(self.client_id)
+        body = client.prepare_refresh_body(refresh_token=grant.refresh_token, **own)
+        answer, content = await self._ask(asker, body)
         error = _error(content)
         if error in _OURS:
-            raise Unanswered(f"{platform} does not accept this hub ({error}); check its application and secret")
+            raise Unanswered(f"{self.title} does not accept this hub ({error}); check its application and secret")
         if error in _ENDED or (error is not None and error not in _PASSING and answer.status in (400, 401)):
-            raise Withdrawn(f"{platform} refreshes this access no more ({answer.status})")
+            raise Withdrawn(f"{self.title} refreshes this access no more ({answer.status})")
         if error is not None or answer.status >= 400:
-            raise Unanswered(f"{platform} answered {answer.status} to a refresh; it is tried again later")
-        return self._tokens(content, asker, platform, (), refresh_token=refresh_token)
+            raise Unanswered(f"{self.title} answered {answer.status} to a refresh; it is tried again later")
+        return self._tokens(content, asker, grant.scopes, refresh_token=grant.refresh_token)
 
-    async def _ask(
-        self, asker: Asker, platform: str, body: str, client_id: str, client_secret: str
-    ) -> tuple[Response, dict[str, Any]]:
+    async def _ask(self, asker: Asker, body: str) -> tuple[Response, dict[str, Any]]:
         headers = {"accept": "application/json"}
         if self.basic:
             # As platforms read it, not as RFC 6749 wants it: neither part is percent-encoded first.
-            pair = f"{client_id}:{client_secret}".encode()
+            pair = f"{self.client_id}:{self.client_secret}".encode()
             headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         fields = dict(parse_qsl(body, keep_blank_values=True))
         by_get = self.method == "GET"
         answer = await asker.client.request(
             self.method,
             self.tokens,
-            platform=platform,
+            platform=self.platform,
             headers=headers,
             params=fields if by_get else None,
             form=None if by_get else fields,
@@ -195,32 +190,26 @@ class CodeFlow:
         )
         content = answer.json()
         if not isinstance(content, dict):
-            raise Garbled(f"{platform}: the token answer ({answer.status}) is not an object; ask again later")
+            raise Garbled(f"{self.title}: the token answer ({answer.status}) is not an object; ask again later")
         return answer, content
 
     def _tokens(
-        self,
-        content: dict[str, Any],
-        asker: Asker,
-        platform: str,
-        asked: tuple[str, ...],
-        *,
-        refresh_token: str | None = None,
+        self, content: dict[str, Any], asker: Asker, asked: tuple[str, ...], *, refresh_token: str | None = None
     ) -> Tokens:
         kind = content.get("token_type", "bearer")
         if not isinstance(kind, str) or kind.lower() not in _KINDS:
-            raise Garbled(f"{platform}: the token is of a kind that is not understood")
+            raise Garbled(f"{self.title}: the token is of a kind that is not understood")
         renewed = content.get("refresh_token")
         return Tokens(
-            access_token=_token(content.get("access_token"), platform, "access_token"),
-            refresh_token=refresh_token if renewed in (None, "") else _token(renewed, platform, "refresh_token"),
+            access_token=_token(content.get("access_token"), self.title, "access_token"),
+            refresh_token=refresh_token if renewed in (None, "") else _token(renewed, self.title, "refresh_token"),
             expires_at=_ends(content.get("expires_in"), asker.clock()),
             scopes=_scopes(content.get("scope"), asked),
             raw=content,
         )
 
 
-def _code(query: Mapping[str, str], platform: str) -> str:
+def _code(query: Mapping[str, str], title: str) -> str:
     """The code that somebody brought back; NotAdmitted if they brought none, with what they can do."""
     match query.get("error"):
         case None:
@@ -228,12 +217,12 @@ def _code(query: Mapping[str, str], platform: str) -> str:
         case "access_denied" | "user_cancelled_login" | "user_cancelled_authorize":
             raise NotAdmitted("You said no there. Nothing was linked.", declined=True)
         case error if error in _OURS:
-            raise NotAdmitted(f"{platform} does not accept this hub. Please tell whoever runs it.")
+            raise NotAdmitted(f"{title} does not accept this hub. Please tell whoever runs it.")
         case _:
-            raise NotAdmitted(f"The sign-in did not work out at {platform}. Try again.")
+            raise NotAdmitted(f"The sign-in did not work out at {title}. Try again.")
     code = query.get("code", "")
     if not (0 < len(code) <= _LONGEST and code.isascii() and code.isprintable()):
-        raise NotAdmitted(f"{platform} sent you back without a word. Try again.")
+        raise NotAdmitted(f"{title} sent you back without a word. Try again.")
     return code
 
 
@@ -251,11 +240,11 @@ def _error(content: Mapping[str, Any]) -> str | None:
     return error.lower()[:60] if isinstance(error, str) and error.isascii() and error.isprintable() else ""
 
 
-def _token(value: object, platform: str, name: str) -> str:
+def _token(value: object, title: str, name: str) -> str:
     """A token that can be put into a header."""
     if isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isascii() and value.isprintable():
         return value
-    raise Garbled(f"{platform}: the token answer has no usable {name}")
+    raise Garbled(f"{title}: the token answer has no usable {name}")
 
 
 def _ends(value: object, at: datetime) -> datetime | None:

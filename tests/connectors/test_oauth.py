@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -15,7 +15,7 @@ import pytest
 
 from connectors.base import Asker
 from connectors.client import Client, Unanswered
-from connectors.linking import Departure, NotAdmitted, Withdrawn
+from connectors.linking import Departure, Grant, NotAdmitted, Withdrawn
 from connectors.oauth.code import CodeFlow, Tokens
 from connectors.oauth.signed import SignedFlow, sign
 from core.events import AccountRef
@@ -36,31 +36,29 @@ class Bench:
     flow: CodeFlow
 
     def depart(self, intent: Any = "link") -> Departure:
-        return self.flow.departure(client_id=self.fake.client_id, state="a state", callback=CALLBACK, intent=intent)
+        return self.flow.departure(state="a state", callback=CALLBACK, intent=intent)
 
     async def exchange(self, back: str, kept: Any = None, **more: Any) -> Tokens:
-        given = {
-            "platform": "x",
-            "query": query_of(back),
-            "kept": kept if kept is not None else {},
-            "callback": CALLBACK,
-            "client_id": self.fake.client_id,
-            "client_secret": self.fake.client_secret,
-        }
+        given = {"query": query_of(back), "kept": kept if kept is not None else {}, "callback": CALLBACK}
         return await self.flow.exchange(self.asker, **{**given, **more})
 
     async def whole(self) -> Tokens:
         departure = self.depart()
         return await self.exchange(await self.fake.consent(departure.url, "7"), departure.kept)
 
-    async def refresh(self, token: str, **more: Any) -> Tokens:
-        given = {"client_id": self.fake.client_id, "client_secret": self.fake.client_secret}
-        return await self.flow.refresh(self.asker, platform="x", refresh_token=token, **{**given, **more})
+    async def refresh(self, token: str | None) -> Tokens:
+        account = AccountRef(platform="x", account_id="7")
+        grant = Grant(account=account, access_token="old", refresh_token=token, scopes=("read",))
+        return await self.flow.refresh(self.asker, grant)
 
 
 def flow(fake: SignsIn, **more: Any) -> CodeFlow:
     given = {"pkce": fake.demands_pkce, "basic": fake.basic, "separator": fake.separator}
     return CodeFlow(
+        platform="x",
+        title="x",
+        client_id=fake.client_id,
+        client_secret=fake.client_secret,
         authorize=fake.base + fake.authorize_path,
         tokens=fake.base + fake.token_path,
         scopes={"link": ("read", "list"), "receive": ("read", "pages")},
@@ -125,17 +123,15 @@ async def test_the_state_and_the_call_back_go_along_unchanged(bench: Bench):
 
 
 async def test_further_parameters_go_along(bench: Bench):
-    url = flow(bench.fake, more={"prompt": "select_account"}).departure(
-        client_id="c", state="s", callback=CALLBACK, intent="link"
-    )
+    url = flow(bench.fake, more={"prompt": "select_account"}).departure(state="s", callback=CALLBACK, intent="link")
     assert query_of(url.url)["prompt"] == "select_account"
 
 
 async def test_an_address_keeps_its_own_query_and_scheme():
     for scheme in ("https", "http"):
-        made = CodeFlow(authorize=f"{scheme}://x.example/https/go?a=b", tokens="").departure(
-            client_id="c", state="s", callback=CALLBACK, intent="link"
-        )
+        address = f"{scheme}://x.example/https/go?a=b"
+        own = CodeFlow(platform="x", title="X", client_id="c", client_secret="s", authorize=address, tokens="")
+        made = own.departure(state="s", callback=CALLBACK, intent="link")
         assert made.url.startswith(f"{scheme}://x.example/https/go?a=b&response_type=code")
 
 
@@ -308,12 +304,25 @@ async def test_a_refresh_token_that_is_not_renewed_is_kept(bench: Bench):
 async def test_the_wrong_secret_of_ours_is_nobodys_withdrawal(bench: Bench):
     tokens = await bench.whole()
     assert tokens.refresh_token is not None
+    bench.flow = replace(bench.flow, client_secret="old")
     with pytest.raises(Unanswered, match="secret"):
-        await bench.refresh(tokens.refresh_token, client_secret="old")
+        await bench.refresh(tokens.refresh_token)
     departure = bench.depart()
     back = await bench.fake.consent(departure.url, "7")
     with pytest.raises(NotAdmitted, match="runs"):
-        await bench.exchange(back, departure.kept, client_secret="old")
+        await bench.exchange(back, departure.kept)
+
+
+async def test_without_a_refresh_token_there_is_nothing_to_refresh(bench: Bench):
+    asked = len(bench.fake.heard)
+    with pytest.raises(Withdrawn, match="link the account again"):
+        await bench.refresh(None)
+    assert len(bench.fake.heard) == asked
+
+
+async def test_scopes_that_a_refresh_does_not_name_are_the_old_ones(bench: Bench):
+    tokens = await bench.whole()
+    assert (await bench.refresh(tokens.refresh_token)).scopes
 
 
 async def test_tokens_make_a_grant(bench: Bench):

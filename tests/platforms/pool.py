@@ -58,6 +58,10 @@ class PoolConnector:
 
     def _flow(self, asker: Asker) -> CodeFlow:
         return CodeFlow(
+            platform="pool",
+            title="Pool",
+            client_id=asker.secret("client_id"),
+            client_secret=asker.secret("client_secret"),
             authorize=f"{asker.settings['site']}/oauth/authorize",
             tokens=f"{asker.settings['tokens']}/oauth/token",
             scopes=SCOPES,
@@ -66,21 +70,12 @@ class PoolConnector:
         )
 
     async def authorize(self, asker: Asker, *, state: str, callback: str, intent: Intent) -> Departure:
-        client_id = asker.secret("client_id")
-        return self._flow(asker).departure(client_id=client_id, state=state, callback=callback, intent=intent)
+        return self._flow(asker).departure(state=state, callback=callback, intent=intent)
 
     async def exchange(
         self, asker: Asker, *, query: Mapping[str, str], kept: Mapping[str, str], callback: str, intent: Intent
     ) -> Admission:
-        tokens = await self._flow(asker).exchange(
-            asker,
-            platform="pool",
-            query=query,
-            kept=kept,
-            callback=callback,
-            client_id=asker.secret("client_id"),
-            client_secret=asker.secret("client_secret"),
-        )
+        tokens = await self._flow(asker).exchange(asker, query=query, kept=kept, callback=callback)
         answer = await asker.client.request(
             "GET",
             f"{asker.settings['api']}/me",
@@ -98,15 +93,7 @@ class PoolConnector:
         return Admission(account=account, also=also, grants=(tokens.grant(account),))
 
     async def refresh(self, asker: Asker, grant: Grant) -> Grant:
-        if grant.refresh_token is None:
-            raise Withdrawn("there is nothing to refresh")
-        tokens = await self._flow(asker).refresh(
-            asker,
-            platform="pool",
-            refresh_token=grant.refresh_token,
-            client_id=asker.secret("client_id"),
-            client_secret=asker.secret("client_secret"),
-        )
+        tokens = await self._flow(asker).refresh(asker, grant)
         return tokens.grant(grant.account)
 
     async def revoke(self, asker: Asker, grant: Grant) -> None:

@@ -45,6 +45,7 @@ async def tell(town: Town, fake: FakeTwitter) -> None:
 
 
 async def test_x_from_a_message_to_a_counted_like_and_its_unlike(town: Town, x: FakeTwitter) -> None:
+    assert {each.platform for each in town.asked} == {"twitter"}, "signing in uses the network's own budget"
     first, second = x.content(None, MAKER).id, x.content(None, MAKER).id
     await town.reads()
     town.later(minutes=5)
@@ -121,6 +122,7 @@ async def call(town: Town, fake: FakeFacebook) -> None:
 
 async def test_facebook_from_a_message_to_a_counted_reaction_and_its_end(town: Town, facebook: FakeFacebook) -> None:
     await town.signs_in("facebook", facebook, "fan")
+    assert {each.platform for each in town.asked} == {"facebook"}, "signing in uses the network's own budget"
     for _ in range(8):  # the Page's next reading binds who signed in
         await town.looks_round(3600)
     facebook.like("fan", POST, kind="LOVE")

@@ -80,6 +80,7 @@ async def test_from_a_message_to_a_counted_like_and_its_unlike(place: Place) -> 
     page = await town.signs_in(case.name, place.fake, case.fan)
     assert case.title in page
     assert "unlink" in page
+    assert {each.platform for each in town.asked} == {case.name}, "signing in uses the network's own budget"
     assert any(case.title in said and "linked" in said.lower() for said in town.heard()[-2:])
     town.later(minutes=1)
     await town.reads()

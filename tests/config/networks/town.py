@@ -17,6 +17,7 @@ from config.listening import Listener, listen
 from config.networks.askers import client_of
 from config.parts import assemble
 from config.settings import ConnectorSection, HubSection, SandboxSection, Settings
+from connectors.client import Asked
 from core.access import visits
 from core.books import invariants
 from core.events import AccountRef
@@ -47,6 +48,8 @@ class Town:
     sections: dict[str, ConnectorSection] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     port: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    """What the hub asked of networks."""
 
     def clock(self) -> datetime:
         return self.now
@@ -89,7 +92,12 @@ class Town:
         clock = SandboxClock(self.folder / "clock.json", source=self.clock)
         parts = await asyncio.to_thread(assemble, self.listeners[-1].settings, clock=clock)
         client = client_of(
-            parts.entries, clock=self.clock, hub=parts.settings.hub.address, ticks=self.ticks, sleep=self.sleep
+            parts.entries,
+            clock=self.clock,
+            hub=parts.settings.hub.address,
+            ticks=self.ticks,
+            sleep=self.sleep,
+            observe=self.asked.append,
         )
         hub = Hub(parts, ticking=False, client=client)
         self.hubs.append(hub)
