@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from core.database import Database
+from core.people import linking
 from core.rules import Rules
 from tests.bot.polling_scene import Town, town
-from tests.platforms.listed_api import Toy, plan
+from tests.platforms.listed_api import Toy, account, plan
 from tests.platforms.misbehaving import CUTS, Says
 
 UNTIMED = Toy(timed=False)
@@ -213,15 +214,22 @@ async def test_what_is_held_at_closing_is_left_out(sqlite_db: Database, rules: R
     async with town(sqlite_db, rules, at, Toy(plan=INDIRECT)) as place:
         names = await make_likes(place, 50)
         creator = await place.books(place.scene.creator, "maker")
-        assert creator
+
+        def makes_them() -> None:
+            with place.scene.db.transaction() as tx:
+                linking.bind(tx, account("maker"), person_id=creator, since=place.at, actor="test", at=place.at)
+
+        await place.books(makes_them)
         place.later(days=20, hours=4)
         place.toy.unlisted = set(sorted(names)[:25])
         await place.rounds(0.2)
-        person = await place.books(place.scene.person, "ada")
         place.scene.at = place.at
+        person = await place.books(place.scene.person, "ada")
         month = await place.books(place.scene.close_month)
         states = await place.states(person, month)
         assert sorted(states.values()).count("held") == 25
+        statement = await place.books(place.scene.statement, person, month)
+        assert statement.flattrs == 25, "nobody pays for what is held"
 
 
 async def test_two_processes_share_the_accounts(db: Database, rules: Rules, at) -> None:
