@@ -7,9 +7,9 @@ from dataclasses import asdict
 import click
 
 from config import keys as key_file
-from config.commands import doctor as diagnosis
-from config.commands import instructions, overview, show, trying
+from config.commands import overview, show
 from config.commands.desk import Desk, json_option
+from config.commands.diagnosis import examining, instructions, trying
 from config.commands.keyring import keys
 from config.networks.roster import found, muster
 
@@ -28,11 +28,11 @@ def doctor(context: click.Context, *, as_json: bool, everything: bool, offline: 
     Exit status 1 if something is broken.
     """
     parts = context.obj.parts
-    found_out = diagnosis.examine(parts) + ([] if offline else trying.networks(parts))
+    found_out = examining.examine(parts) + ([] if offline else trying.networks(parts))
     if as_json:
         show.put({"findings": found_out, "networks": instructions.networks(parts)})
     else:
-        diagnosis.print_findings(found_out)
+        examining.print_findings(found_out)
         instructions.print_networks(parts, everything=everything)
     if any(finding.state == "broken" for finding in found_out):
         context.exit(1)

@@ -1,0 +1,1 @@
+"""What `flattr doctor` finds: in the hub, at the networks, and what there is to set up."""
