@@ -7,11 +7,11 @@ STAMPS := .make
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak check bench lock clean
+.PHONY: help run demo test test-stripe soak months mutants check bench lock clean
 
 help: ## what there is
 	@echo "Flattr Hub. A first look: make run, then open http://127.0.0.1:8080"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  ARGS=... is handed on, as in: make run ARGS='--config my.toml', make test ARGS='tests/config -k keys'"
 
 run: $(STAMPS)/run ## install what is missing, then start the hub (Ctrl-C stops it)
@@ -25,6 +25,15 @@ test: $(STAMPS)/dev ## run the tests, on two processor cores
 
 soak: $(STAMPS)/dev ## play 10,000 polls with spoilt answers and count false unlikes (some ten minutes)
 	@FAULTED_POLLS=1800 $(BIN)/python -m pytest -q -n 2 -k "test_no_fault or test_bad_days" tests/bot $(ARGS)
+
+test-stripe: $(STAMPS)/dev ## run the tests against Stripe's own sandbox (needs STRIPE_TEST_KEY=sk_test_...)
+	@$(BIN)/python -m pytest -q -ra tests/live $(ARGS)
+
+months: $(STAMPS)/dev ## play 50 months of 200 patrons with every kind of card trouble against the hostile Stripe (some ten minutes)
+	@MONTHS=50 $(BIN)/python -m pytest -q -n 2 tests/config/test_real_months.py $(ARGS)
+
+mutants: $(STAMPS)/dev ## break the money's code on purpose and count what the tests notice (ARGS='--sample 400': some of it)
+	@$(BIN)/python -m bench.mutants $(ARGS)
 
 check: $(STAMPS)/dev ## lint, formatting and types
 	@$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from core.books import invariants
 from core.database import Database, to_micros
 from core.money import currency
 from core.months import runner
-from core.payments.gateway import CardOffer, ChargeRequest, Done, Outcome, TransferRequest
+from core.payments.gateway import CardOffer, ChargeRequest, Done, GivenUp, Outcome, RefundRequest, TransferRequest
 from core.periods import month_of
 from core.rules import Rules
 
@@ -32,18 +32,26 @@ class Obliging:
 
     name = "obliging"
     pretend = True
+    at_once = 1
+    onboards = False
 
     def cards(self) -> tuple[CardOffer, ...]:
         return ()
 
-    def can_pay(self, creator_id: int) -> bool:
-        return True
-
     def charge(self, request: ChargeRequest, at: datetime) -> Outcome:
         return Done(request.key)
 
+    def give_up(self, statement_id: int, at: datetime) -> GivenUp:
+        return Done("")
+
     def transfer(self, request: TransferRequest, at: datetime) -> Outcome:
         return Done(request.key)
+
+    def refund(self, request: RefundRequest, at: datetime) -> Outcome:
+        return Done(request.key)
+
+    def available_minor(self, currency: str) -> int | None:
+        return 10**15
 
 
 def fill(db: Database, patrons: int) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
 from sqlmodel import Session, select
 
+from bot.announcing import charges, held, paying_out
+from bot.announcing.telling import OVER
 from bot.answers import accounts, month, month_view, statement
+from bot.letters import address_of
 from bot.talk import Reply, Talk, Turn, reply
 from bot.wording import account, count, date, short, until
 from bot.wording import month as month_name
@@ -19,15 +25,14 @@ from core.months.tables import Charge, Month, Payout, Statement
 from core.people import linking, persons
 from core.people.tables import Account
 
-OVER = Reply('Something changed while I was on my way to you. "status" shows how things stand.')
-"""For a note whose reason is gone by the time it is sent."""
 
-
-def render(tx: Session, talk: Talk, note: OutboxNote) -> Reply:
+def render(tx: Session, talk: Talk, note: OutboxNote, now: datetime | None = None) -> Reply:
     """The note's own text if it has one, else what its kind and source stand for.
 
     Sources: review:MONTH:PERSON, statement:ID, declined:STATEMENT:ATTEMPT, lapsed:STATEMENT, payout:ID,
-    claim:ACCOUNT:PATRON:MONTH, link:ID, relink:ACCOUNT:MICROS.
+    claim:ACCOUNT:PATRON:MONTH, link:ID, relink:ACCOUNT:MICROS; authenticate:STATEMENT:ATTEMPT, onboarding:PERSON:N,
+    refund:ID, and NAME:PERSON:MICROS or NAME:HOLD for the others of `_ABOUT_MONEY`.
+    ``now``: when it is sent; from then on an address in it lives.
     """
     if note.text is not None:
         return Reply(note.text, tuple(Button(label=label, text=text) for label, text in outbox.buttons_of(note)))
@@ -35,13 +40,15 @@ def render(tx: Session, talk: Talk, note: OutboxNote) -> Reply:
         numbers = [int(part) for part in note.source.split(":")[1:]]
     except ValueError:
         numbers = []
-    by = AccountRef(platform=note.platform or "", account_id=note.account_id or "")
+    by = address_of(tx, note) or AccountRef(platform="", account_id="")
     turn = Turn(tx=tx, talk=talk, by=by, at=note.created_at)
+    if (told := _ABOUT_MONEY.get((note.kind, len(numbers)))) is not None:
+        return told(Turn(tx=tx, talk=talk, by=by, at=now or note.created_at), numbers)
     match note.kind, numbers:
         case "review", [number, person_id]:
             return _review(turn, number, person_id)
         case "statement", [statement_id]:
-            return _statement(turn, statement_id)
+            return _statement(turn, statement_id, now or note.created_at)
         case "declined", [statement_id, attempt]:
             return _declined(turn, statement_id, attempt)
         case "lapsed", [statement_id]:
@@ -55,6 +62,23 @@ def render(tx: Session, talk: Talk, note: OutboxNote) -> Reply:
         case "relink", [account_id, _]:
             return _relink(turn, account_id)
     return OVER
+
+
+_ABOUT_MONEY: Mapping[tuple[str, int], Callable[[Turn, Sequence[int]], Reply]] = {
+    ("authenticate", 2): lambda turn, ids: charges.authenticate(turn, ids[0], ids[1]),
+    ("card_taken", 2): lambda turn, ids: charges.card_taken(turn, ids[0]),
+    ("card_refused", 2): lambda turn, ids: charges.card_refused(turn, ids[0]),
+    ("card_gone", 2): lambda turn, ids: charges.card_gone(turn, ids[0]),
+    ("refund", 1): lambda turn, ids: charges.refund(turn, ids[0]),
+    ("onboarding", 2): lambda turn, ids: paying_out.onboarding_reminder(turn, ids[0], ids[1]),
+    ("payable", 2): lambda turn, ids: paying_out.payable(turn, ids[0]),
+    ("restricted", 2): lambda turn, ids: paying_out.restricted(turn, ids[0]),
+    ("hold_patron", 1): lambda turn, ids: held.patron(turn, ids[0]),
+    ("hold_creator", 1): lambda turn, ids: held.creator(turn, ids[0]),
+    ("hold_decided_patron", 1): lambda turn, ids: held.decided_patron(turn, ids[0]),
+    ("hold_decided_creator", 1): lambda turn, ids: held.decided_creator(turn, ids[0]),
+}
+"""By kind and by how many numbers its source has."""
 
 
 def _relink(turn: Turn, account_id: int) -> Reply:
@@ -86,14 +110,15 @@ def _review(turn: Turn, number: int, person_id: int) -> Reply:
     return Reply("\n".join(lines), (*shown.buttons, skip))
 
 
-def _statement(turn: Turn, statement_id: int) -> Reply:
+def _statement(turn: Turn, statement_id: int, now: datetime) -> Reply:
     row = turn.tx.get(Statement, statement_id)
     found = row and statements.patron_statement(turn.tx, turn.rules, row.patron_id, row.month, turn.at)
     if not found:
         return OVER
-    text = statement.text_of(turn.talk, found)
-    thanks = "Thank you, also in the name of those who made these things." if found.state == "collected" else ""
-    return reply(f"Your statement. {text}", thanks)
+    return statement.announced(Turn(tx=turn.tx, talk=turn.talk, by=turn.by, at=now), found)
+
+
+_CARD = {True: '"card" shows or changes your card.', False: '"card" lets you pay it now, or enter another card.'}
 
 
 def _declined(turn: Turn, statement_id: int, attempt: int) -> Reply:
@@ -107,7 +132,7 @@ def _declined(turn: Turn, statement_id: int, attempt: int) -> Reply:
     again = f"I try again on {date(row.next_attempt_at)}" if row.next_attempt_at else "I try again soon"
     return reply(
         f"Your {show(row.charge_micros, turn.money)} for {month_name(row.month)} could not be collected{reason}.",
-        f'{again}. "card" shows or changes your card. After the last try it lapses, and you owe nothing.',
+        f"{again}. {_CARD[bool(turn.talk.gateway.cards())]} After the last try it lapses, and you owe nothing.",
         buttons=("card",),
     )
 

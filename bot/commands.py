@@ -7,12 +7,19 @@ from collections.abc import Callable, Mapping
 
 from bot.hearing import arguments, questions, said
 from bot.hearing.arguments import Said
-from bot.hearing.filler import DENYING, LEADING, POLITE
+from bot.hearing.filler import DENYING, LEADING, POLITE, SMALL_TALK
 from bot.hearing.spelling import clean, is_url, nearest, nearest_only, words_of
-from bot.hearing.vocabulary import NAMES, SMALL_TALK, WORDS
+from bot.hearing.vocabulary import NAMES, WORDS
 from bot.hearing.when import month_in
 from core.people.linking import looks_like_code
 
+_MONEY = {"out", "account", "bank", "details", "money", "earnings", "settings", "setup", "payout", "payouts"}
+"""What may follow "payouts", "pay me" or "bank"."""
+_CARD: Mapping[str, Said] = {
+    **dict.fromkeys(("delete", "forget", "remove"), said.RemoveCard()),
+    **dict.fromkeys(("add", "another", "change", "enter", "new", "replace", "update"), said.ShowCard()),
+}
+"""What "remove my card" and "change my card" mean."""
 _ABOUT = {"about", "with", "on", "command", "everything", "needed", "there", "here", "how", "what"}
 _PHRASES: Mapping[tuple[str, str], str] = {
     ("thank", "you"): "thanks",
@@ -25,6 +32,10 @@ _PHRASES: Mapping[tuple[str, str], str] = {
     ("opt", "out"): "decline",
     ("undo", "skip"): "unskip",
     ("undo", "decline"): "undecline",
+    ("pay", "me"): "payouts",
+    ("pay", "out"): "payouts",
+    ("cash", "out"): "payouts",
+    ("credit", "card"): "card",
 }
 
 
@@ -54,6 +65,8 @@ def _understand(words: list[str], *, question: bool) -> said.Command:
     first, rest = words[0].casefold(), words[1:]
     if rest and (phrase := _PHRASES.get((first, rest[0].casefold()))):
         return _named(phrase, rest[1:])
+    if first in _CARD and any(word.casefold() in ("card", "cards") for word in rest):
+        return _CARD[first]
     if first == "delete":
         return _delete(rest)
     if (other := questions.cancelled(words) or questions.denied(words)) is not None:
@@ -117,6 +130,9 @@ def _within(words: list[str], *, question: bool) -> said.Command | None:
     asked = question or questions.worded(words[0])
     for place, word in enumerate(words):
         low = word.casefold()
+        pair = (low, words[place + 1].casefold()) if place + 1 < len(words) else (low, "")
+        if (phrase := _PHRASES.get(pair)) == "payouts" and not asked:
+            return _named(phrase, words[place + 2 :])
         if low in NAMES and low not in LEADING and NAMES[low] in WORDS and NAMES[low] not in ("yes", "no"):
             command = _named(low, words[place + 1 :])
             if asked and not isinstance(command, said.Reading):
@@ -205,9 +221,15 @@ def _named(word: str, rest: list[str]) -> said.Command:
             return _answer(name, rest)
         case "skip" | "unskip":
             return _skip(name, rest)
-    if any(each.casefold() not in POLITE | LEADING for each in rest):
+    fillers = POLITE | LEADING | (_MONEY if name == "payouts" else set())
+    if any(each.casefold() not in fillers for each in rest):
         return said.Misread(name, f'I did not understand what follows "{name}".', (name,))
-    return said.Claim() if name == "claim" else said.Export()
+    match name:
+        case "claim":
+            return said.Claim()
+        case "payouts":
+            return said.Payouts()
+    return said.Export()
 
 
 def _help(rest: list[str]) -> said.Command:

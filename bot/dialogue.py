@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bot.answers import accounts, giving, helping, leaving, money, month, receiving, statement
+from bot.answers import accounts, cards, giving, helping, leaving, money, month, payouts, receiving, statement
 from bot.commands import parse
 from bot.hearing import said
 from bot.talk import PlatformFacts, Reply, Resolved, Talk, Turn
@@ -53,7 +53,7 @@ def _read(turn: Turn, command: said.Reading) -> Reply:
         case said.ShowBudget():
             return money.budget(turn, command)
         case said.ShowCard():
-            return money.card(turn, command)
+            return cards.card(turn, command)
         case said.ShowCaps():
             return money.caps(turn, command)
         case said.ShowCover():
@@ -85,7 +85,7 @@ def _change(turn: Turn, command: said.Changing) -> Reply:
         case said.SetBudget():
             return money.budget(turn, command)
         case said.ChooseCard() | said.RemoveCard():
-            return money.card(turn, command)
+            return cards.card(turn, command)
         case said.SetCap():
             return money.caps(turn, command)
         case said.Cover():
@@ -106,6 +106,8 @@ def _change(turn: Turn, command: said.Changing) -> Reply:
             return giving.ignoring(turn, command)
         case said.Claim():
             return receiving.claim(turn)
+        case said.Payouts():
+            return payouts.payouts(turn)
         case said.Decline() | said.TakeBack():
             return receiving.decline(turn, command)
         case said.Stop():

@@ -8,20 +8,18 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ParamSpec, Protocol
+from typing import ParamSpec
 
 from sqlmodel import Session
 
+from bot.letters import Letter, Said, address_of
 from bot.splitting import split
-from connectors.base import Button, Mouth, Unheard
+from connectors.base import Button, Mouth, Picture, Unheard
 from core.database import Busy, Database, is_away
-from core.events import AccountRef
 from core.mail import outbox
 from core.mail.faults import place_of
 from core.mail.tables import OutboxNote
-from core.people import persons
 
 log = logging.getLogger("flattr.bot")
 P = ParamSpec("P")
@@ -40,34 +38,11 @@ GIVE_UP = timedelta(days=3)
 NO_WAY = timedelta(minutes=5)
 """How long a note waits that has no way to go at present."""
 
+PICTURES = 3
+"""Tries that go out with the note's picture; if these fail, the words go alone."""
+
 PATIENCE = 60.0
 """Seconds that a platform has to answer; after that nobody knows whether the message arrived."""
-
-
-class Said(Protocol):
-    """What rendering a note gives (the dialogue's Reply is one)."""
-
-    @property
-    def text(self) -> str:
-        """The words."""
-
-    @property
-    def buttons(self) -> Sequence[Button]:
-        """The choices under them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Letter:
-    """A note on its way: its parts, and how many of them have arrived already."""
-
-    note_id: int
-    to: AccountRef
-    mouth: Mouth
-    parts: Sequence[str]
-    buttons: Sequence[Button]
-    sent: int
-    attempts: int
-    first_at: datetime
 
 
 class Sender:
@@ -83,14 +58,18 @@ class Sender:
         render: Callable[[Session, OutboxNote], Said],
         clock: Callable[[], datetime],
         *,
+        picture: Callable[[Session, OutboxNote], Picture | None] = lambda tx, note: None,
         chance: Callable[[], float] = random.random,
         patience: float = PATIENCE,
     ) -> None:
-        """``chance`` gives numbers from 0 to 1, for the jitter; ``patience`` is in seconds."""
+        """``picture`` makes the one that a note names; ``chance`` gives numbers from 0 to 1, for the jitter;
+        ``patience`` is in seconds.
+        """
         self._db = db
         self._mouths = mouths
         self._render = render
         self._clock = clock
+        self._picture = picture
         self._chance = chance
         self._patience = patience
         self._news = asyncio.Event()
@@ -159,7 +138,7 @@ class Sender:
         lanes: dict[str, list[int]] = defaultdict(list)
         with self._db.reading() as tx:
             for note_id in outbox.due(tx, self._clock(), BATCH):
-                to = _address(tx, tx.get_one(OutboxNote, note_id))
+                to = address_of(tx, tx.get_one(OutboxNote, note_id))
                 lanes[to.platform if to else ""].append(note_id)
         return list(lanes.values())
 
@@ -169,14 +148,14 @@ class Sender:
             if letter is not None:
                 await self._say(letter)
 
-    def _begin(self, note_id: int) -> _Letter | None:
+    def _begin(self, note_id: int) -> Letter | None:
         """Row first: note that the platform is about to be asked. None: there is nothing to send now."""
         at = self._clock()
         with self._db.transaction() as tx:
             note = outbox.claim(tx, note_id, at)
             if note is None:
                 return None
-            to = _address(tx, note)
+            to = address_of(tx, note)
             mouth = self._mouths.get(to.platform) if to else None
             if to is None or mouth is None:
                 error = f"no way to speak on {to.platform}" if to else f"person {note.person_id} never spoke here"
@@ -189,6 +168,7 @@ class Sender:
                     # Kept, so that a retry goes on with the very words of which some may have arrived.
                     note.text = said.text
                     note.buttons = outbox.written((button.label, button.text) for button in said.buttons)
+                    note.picture = said.picture
                 parts = split(note.text, mouth.limit)
                 buttons = [Button(label=label, text=text) for label, text in outbox.buttons_of(note)]
             except Exception as error:
@@ -198,7 +178,7 @@ class Sender:
                 outbox.mark_failed(tx, note_id, f"cannot be rendered: {place_of(error)}", final=True, next_at=at)
                 return None
             outbox.mark_sending(tx, note, to=to, at=at)
-            return _Letter(
+            return Letter(
                 note_id=note_id,
                 to=to,
                 mouth=mouth,
@@ -207,11 +187,13 @@ class Sender:
                 sent=note.parts_sent,
                 attempts=note.attempts,
                 first_at=note.first_at or at,
+                has_picture=note.picture is not None and note.attempts <= PICTURES,
             )
 
-    async def _say(self, letter: _Letter) -> None:
+    async def _say(self, letter: Letter) -> None:
         """Platform second, note third, part by part."""
         last = len(letter.parts) - 1
+        picture = await asyncio.to_thread(self._drawn, letter.note_id) if letter.has_picture else None
         for number in range(letter.sent, len(letter.parts)):
             try:
                 async with asyncio.timeout(self._patience):
@@ -220,6 +202,7 @@ class Sender:
                         letter.parts[number],
                         key=f"{letter.note_id}-{number}",
                         buttons=letter.buttons if number == last else (),
+                        picture=picture if number == last else None,
                     )
             except Unheard as unheard:
                 await _noted(self._unheard, letter, unheard)
@@ -233,7 +216,16 @@ class Sender:
                 await _noted(self._note_part, letter.note_id, number + 1)
         await _noted(self._note_sent, letter.note_id)
 
-    def _unheard(self, letter: _Letter, unheard: Unheard) -> None:
+    def _drawn(self, note_id: int) -> Picture | None:
+        """The note's picture; None if it cannot be made: the words go out all the same."""
+        try:
+            with self._db.reading() as tx:
+                return self._picture(tx, tx.get_one(OutboxNote, note_id))
+        except Exception as error:  # noqa: BLE001 - a picture is never worth a message
+            log.error("note %d: its picture cannot be made: %s", note_id, place_of(error))
+            return None
+
+    def _unheard(self, letter: Letter, unheard: Unheard) -> None:
         at = self._clock()
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(letter.attempts - 1, 30))
         pause = max(self._chance() * longest, unheard.retry_after or 0.0)
@@ -249,19 +241,6 @@ class Sender:
     def _note_sent(self, note_id: int) -> None:
         with self._db.transaction() as tx:
             outbox.mark_sent(tx, note_id, self._clock())
-
-
-def _address(tx: Session, note: OutboxNote) -> AccountRef | None:
-    """Where a note goes: to its account, to where it was sent before, or to where the person last spoke."""
-    if note.platform is not None and note.account_id is not None:
-        return AccountRef(platform=note.platform, account_id=note.account_id)
-    if note.sent_to is not None:
-        platform, _, account_id = note.sent_to.partition(":")
-        return AccountRef(platform=platform, account_id=account_id)
-    if note.person_id is None:
-        return None
-    account = persons.spoken_account(tx, note.person_id)
-    return persons.ref(account) if account else None
 
 
 async def _noted(note: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

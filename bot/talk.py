@@ -8,9 +8,10 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from connectors.base import Button
+from connectors.base import Button, Picture
 from core.events import AccountRef, ThingRef
 from core.money import Currency
+from core.months.statements import PatronStatement
 from core.payments.gateway import Gateway
 from core.people import persons
 from core.people.tables import Person
@@ -45,6 +46,8 @@ class Talk:
     resolve: Callable[[str], Resolved | None]
     address: str = ""
     """The hub's public address, without a last slash: personal addresses begin with it."""
+    picture: Callable[[PatronStatement], Picture] | None = None
+    """Draws the picture of a month; None: statements come without."""
 
     def title(self, platform: str) -> str:
         """A network's name for people."""
@@ -58,6 +61,8 @@ class Reply:
 
     text: str
     buttons: tuple[Button, ...] = ()
+    picture: str | None = None
+    """What picture goes with it, as in ``statement:77``; `bot.picturing` makes it when the words are sent."""
 
 
 def reply(*lines: str, buttons: tuple[str, ...] = ()) -> Reply:

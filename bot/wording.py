@@ -83,6 +83,15 @@ def account(talk: Talk, row: Account, *, named: bool = True) -> str:
     return f"{title} account {short(row.account_id, 60)}"
 
 
+def unreal(talk: Talk) -> str:
+    """That the money is not real, where it is not; '' where it is."""
+    if not talk.gateway.pretend:
+        return ""
+    if talk.gateway.cards():
+        return "All money on this hub is pretend money."
+    return "All money on this hub is test money: no real card is charged, and nobody is paid."
+
+
 def quoted(texts: Iterable[str], last: str = "or") -> str:
     """``"a", "b" or "c"``: things to send."""
     parts = [f'"{short(text, 120)}"' for text in texts]

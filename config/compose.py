@@ -11,7 +11,7 @@ from uuid import uuid4
 from aiohttp import web
 from sqlmodel import Session
 
-from bot import announcements
+from bot import announcements, picturing
 from bot.access import AccessKeeper
 from bot.asking import Asking
 from bot.polling.engine import Polling
@@ -24,8 +24,9 @@ from config.networks.askers import asked_of, askers_of, client_of, polled_of, si
 from config.networks.hearing import webhooks_of, worker_of
 from config.networks.presences import Means, Round, mouths_of, presences_of
 from config.parts import Parts
+from config.payments.rounds import Paying
 from config.schedule import Schedule
-from connectors.base import Mouth
+from connectors.base import Mouth, Picture
 from connectors.client import Client
 from core.books import invariants
 from core.database import Busy
@@ -74,6 +75,7 @@ class Hub:
         self._ticking = ticking
         self.parts = parts
         self.metrics = Metrics()
+        self.metrics.pretend.set(parts.gateway.pretend)
         self._months = asyncio.Lock()
         self._closing = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -95,8 +97,9 @@ class Hub:
                 poke=lambda: self.sender.poke(),  # made after the presences, which have its mouths
             )
         )
-        self.sender = Sender(parts.db, self._mouths(), self._render, parts.clock)
-        self.worker = worker_of(parts, metrics=self.metrics, spoken=self.sender.poke)
+        self.sender = Sender(parts.db, self._mouths(), self._render, parts.clock, picture=self._picture)
+        self.paying = Paying(parts, told=self.sender.poke)
+        self.worker = worker_of(parts, metrics=self.metrics, spoken=self.sender.poke, noted=self._noted)
         self.intake = Intake(
             parts.db,
             webhooks_of(parts),
@@ -147,7 +150,14 @@ class Hub:
             self.polling.poke()
 
     def _render(self, tx: Session, note: OutboxNote) -> Reply:
-        return announcements.render(tx, self.parts.talk, note)
+        return announcements.render(tx, self.parts.talk, note, self.parts.clock())
+
+    def _picture(self, tx: Session, note: OutboxNote) -> Picture | None:
+        return picturing.picture(tx, self.parts.talk, note)
+
+    def _noted(self) -> None:
+        if self._ticking:
+            self.paying.poke()
 
     async def start(self, listener: Listener) -> None:
         """Take deliveries on the listener from now on; what is due is begun at once."""
@@ -172,6 +182,7 @@ class Hub:
         yield Round(name="months", seconds=TICK, work=self.advance)
         yield Round(name="books", seconds=CHECK, work=self.look_after)
         yield Round(name="access", seconds=KEEP, work=self.access.round)
+        yield from self.paying.rounds()
         if self.asking is not None:
             yield Round(name="asking", seconds=ASK, work=self.asking.round)
         for presence in self.presences:
@@ -195,6 +206,7 @@ class Hub:
         else:
             app.router.add_get("/", _front_door)
         add_linking(app, self.signing_in, address=self.parts.settings.hub.address)
+        self.paying.add_routes(app)
         return app
 
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -252,6 +264,7 @@ class Hub:
     async def settle(self) -> None:
         """Return when everything taken so far is recorded and answered."""
         await self.worker.drain()
+        await self.paying.errands()
         await self.sender.drain()
 
     async def close(self) -> None:
@@ -267,6 +280,7 @@ class Hub:
         for presence in self.presences:
             await presence.close()
         await self.schedule.stop()
+        await self.paying.close()
         await self.access.close()
         await self.client.close()
         await self.intake.close()

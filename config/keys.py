@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 
 WHAT_A_LOSS_MEANS = (
     "deliveries that wait in the inbox become unreadable, accounts that were linked by signing in have to be linked"
-    " again, and accounts that declined are no longer recognised; the money in the books is not affected"
+    " again, accounts that declined are no longer recognised, and receipts can no longer be proved by the sealed book;"
+    " the money in the books is not affected"
 )
 
 
@@ -35,6 +36,8 @@ class Keys:
     """Keys the hash under which a declined account is remembered."""
     sandbox: bytes
     """Signs what the pretend networks send to the hub."""
+    book: bytes
+    """Makes the salts of the month's book."""
 
     def __repr__(self) -> str:
         return f"Keys({len(self.sealing)} sealing keys)"
@@ -56,7 +59,8 @@ def load(data_dir: Path, given: KeysSection, *, is_used: Callable[[], bool]) -> 
         keys = read(path)
     elif given.sealing and given.pseudonym.get_secret_value():
         pseudonym = given.pseudonym.get_secret_value().encode()
-        keys = replace(fresh(), sandbox=hashlib.sha256(b"sandbox" + pseudonym).hexdigest().encode())
+        sandbox = hashlib.sha256(b"sandbox" + pseudonym).hexdigest().encode()
+        keys = replace(fresh(), sandbox=sandbox, book=_book_of(pseudonym))
     elif is_used():
         raise Misconfigured(
             f"{path} is missing though the database is in use; restore it from your backup, or, if it is lost"
@@ -74,6 +78,7 @@ def fresh() -> Keys:
         sealing=(Fernet.generate_key(),),
         pseudonym=secrets.token_bytes(32),
         sandbox=secrets.token_hex(32).encode(),
+        book=secrets.token_bytes(32),
     )
 
 
@@ -107,6 +112,7 @@ def write(path: Path, keys: Keys) -> None:
         "sealing": [key.decode() for key in keys.sealing],
         "pseudonym": keys.pseudonym.hex(),
         "sandbox": keys.sandbox.decode(),
+        "book": keys.book.hex(),
     }
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,10 +139,12 @@ def read(path: Path) -> Keys:
     """The keys of the file; Misconfigured if it cannot be used."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        pseudonym = bytes.fromhex(content["pseudonym"])
         keys = Keys(
             sealing=tuple(_fernet(key) for key in content["sealing"]),
-            pseudonym=bytes.fromhex(content["pseudonym"]),
+            pseudonym=pseudonym,
             sandbox=content["sandbox"].encode(),
+            book=bytes.fromhex(content["book"]) if "book" in content else _book_of(pseudonym),
         )
     except OSError as error:
         raise Misconfigured(f"cannot read {path}: {error.strerror}; it must belong to the hub's user") from None
@@ -160,7 +168,17 @@ def _overridden(keys: Keys, given: KeysSection) -> Keys:
             keys = replace(keys, pseudonym=bytes.fromhex(text))
         except ValueError:
             raise Misconfigured("keys.pseudonym must be hex digits; without it the hub makes its own") from None
+    if text := given.book.get_secret_value():
+        try:
+            keys = replace(keys, book=bytes.fromhex(text))
+        except ValueError:
+            raise Misconfigured("keys.book must be hex digits; without it the hub makes its own") from None
     return keys
+
+
+def _book_of(pseudonym: bytes) -> bytes:
+    """The book's key where none was given: of a file from before there was one, the same in all its copies."""
+    return hashlib.sha256(b"book" + pseudonym).digest()
 
 
 def _fernet(text: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -33,14 +33,19 @@ _BOUNDS = {
 }
 _CURRENCY = "currency"
 _BOUND_NAMES = ("budget_min", "budget_max", "charge_min", "payout_minimum")
+_HELD = 10
+"""Smallest budgets above which one patron's part of a creator's month is worth a look (money.md: 20.00 for EUR)."""
 
 
 def usual_bounds(code: str) -> dict[str, str]:
     """The bounds that a currency has unless the settings say otherwise; empty if the hub knows none."""
-    return dict(zip(_BOUND_NAMES, _BOUNDS[code], strict=True)) if code in _BOUNDS else {}
+    if code not in _BOUNDS:
+        return {}
+    usual = dict(zip(_BOUND_NAMES, _BOUNDS[code], strict=True))
+    return {**usual, "hold_amount": str(_HELD * Decimal(usual["budget_min"]))}
 
 
-def rules_of(section: MoneySection, *, pseudonym_key: bytes) -> Rules:
+def rules_of(section: MoneySection, *, pseudonym_key: bytes, countries: Collection[str] = ()) -> Rules:
     """The rules that the core works by; Misconfigured names the setting that is wrong."""
     try:
         money = currency(section.currency)
@@ -66,6 +71,11 @@ def rules_of(section: MoneySection, *, pseudonym_key: bytes) -> Rules:
         payout_min_micros=bounds["payout_minimum"],
         pending_days=section.pending_days,
         cooling=timedelta(days=section.cooling_days),
+        countries=frozenset(countries),
+        hold_part_bp=int(section.hold_percent * 100),
+        hold_micros=_micros("hold_amount", _held(section, usual), money),
+        hold_mutual_bp=int(section.hold_mutual_percent * 100),
+        hold_new=timedelta(days=section.hold_new_days),
     )
 
 
@@ -96,6 +106,12 @@ def _bound(section: MoneySection, name: str, usual: Mapping[str, str], money: Cu
         missing = ", ".join(f"money.{each}" for each in _BOUND_NAMES if getattr(section, each) is None)
         raise Misconfigured(f"the hub knows no usual bounds for {money.code}; set {missing}")
     return Decimal(usual[name])
+
+
+def _held(section: MoneySection, usual: Mapping[str, str]) -> Decimal:
+    if section.hold_amount is not None:
+        return section.hold_amount
+    return Decimal(usual["hold_amount"]) if usual else _HELD * (section.budget_min or Decimal(0))
 
 
 def _micros(name: str, amount: Decimal, money: Currency) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 from sqlmodel import select
@@ -17,6 +18,7 @@ from config.complaints import Misconfigured, one_line
 from config.keys import Keys
 from config.money import keep_currency, rules_of
 from config.networks.roster import Entry, found, muster
+from config.payments.processor import check, gateway_of, keep_mode
 from config.settings import Settings
 from connectors import registry
 from connectors.registry import Broken
@@ -29,6 +31,7 @@ from core.payments.gateway import Gateway
 from core.payments.sandbox import SandboxGateway
 from core.people.tables import Decline
 from core.rules import Rules
+from pages.statements.picture import picture_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +76,17 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> Parts:
     ``clock`` replaces the real or skipping one, for tests and the demo.
     """
     connectors, broken = found()
-    rules_of(settings.money, pseudonym_key=b"")  # what is wrong in the settings is said before anything is made
+    # What is wrong in the settings is said before anything is made.
+    mode = check(settings, rules_of(settings.money, pseudonym_key=b""))
     muster(settings, connectors, key_file.fresh())
     db = _open(settings)
     try:
         keys = key_file.load(settings.hub.data_dir, settings.keys, is_used=lambda: _is_used(db))
         entries = muster(settings, connectors, keys)
-        rules = rules_of(settings.money, pseudonym_key=keys.pseudonym)
+        rules = rules_of(settings.money, pseudonym_key=keys.pseudonym, countries=settings.stripe.countries)
         keep_currency(db, rules.money)
-        gateway = SandboxGateway(db)
+        keep_mode(db, mode)
+        gateway = gateway_of(settings, db)
         sandbox = any(entry.on and entry.connector.card.pretend for entry in entries.values())
         return Parts(
             settings=settings,
@@ -108,6 +113,7 @@ def with_database(parts: Parts, db: Database) -> Parts:
 
 def _talk(rules: Rules, gateway: Gateway, entries: Mapping[str, Entry], address: str) -> Talk:
     on = {name: entry.connector for name, entry in entries.items() if entry.on}
+    titles = {name: connector.card.title for name, connector in on.items()}
     return Talk(
         rules=rules,
         gateway=gateway,
@@ -123,6 +129,7 @@ def _talk(rules: Rules, gateway: Gateway, entries: Mapping[str, Entry], address:
         },
         resolve=lambda url: registry.resolve(on, url),
         address=address,
+        picture=partial(picture_of, money=rules.money, titles=titles, pretend=gateway.pretend),
     )
 
 

@@ -3,70 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.values import Amount, Listed, Section, Several
 
 PREFIX = "FLATTR__"
-
-
-def _listed(value: Any) -> Any:
-    """A list from what an environment variable can hold: JSON, or words between commas."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return _json_list(value) or []
-    return [word.strip() for word in value.split(",") if word.strip()]
-
-
-def _several(value: Any) -> Any:
-    """One value or a list of them, as a list; a lone text stays whole, whatever commas it has."""
-    if isinstance(value, bool | int | float):
-        raise ValueError("must be a text: put it between quotes")
-    if isinstance(value, str):
-        return _json_list(value) or [value]
-    return value
-
-
-def _json_list(text: str) -> list[Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, list) else None
-
-
-Item = TypeVar("Item")
-Listed = Annotated[tuple[Item, ...], NoDecode, BeforeValidator(_listed)]
-Several = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_several)]
-"""Several values of one secret are valid at once while it is rotated; the first is the newest."""
-
-Amount = Annotated[Decimal, Field(ge=0, max_digits=14)]
-
-
-class Section(BaseModel):
-    """A table of the file; an unknown name in it is refused, and no error ever shows a value."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
 
 class HubSection(Section):
@@ -138,9 +87,27 @@ class MoneySection(Section):
     payout_minimum: Amount | None = Field(None, description="the smallest payout; less is carried on, and never lapses")
     pending_days: int = Field(90, ge=1, le=366, description="how long flattrs wait for a creator who has not joined")
     cooling_days: int = Field(3, ge=0, le=90, description="how long payouts wait after two persons were joined")
-    payments: Literal["sandbox"] = Field("sandbox", description="who moves the money; sandbox: nobody, it is pretend")
+    hold_percent: Decimal = Field(
+        Decimal(80),
+        ge=0,
+        le=100,
+        description="held for the operator: more than this part of a creator's month from one patron ...",
+    )
+    hold_amount: Amount | None = Field(None, description="... if it is also more than this amount")
+    hold_mutual_percent: Decimal = Field(
+        Decimal(30),
+        ge=0,
+        le=100,
+        description="held: two people who send each other more than this part of either's month",
+    )
+    hold_new_days: int = Field(
+        30, ge=0, le=366, description="held: a card and a creator both newer than this who have only each other"
+    )
+    payments: Literal["sandbox", "stripe"] = Field(
+        "sandbox", description="who moves the money; sandbox: nobody, it is pretend; stripe: see docs/money.md"
+    )
 
-    @field_validator("fee_percent", "cost_percent")
+    @field_validator("fee_percent", "cost_percent", "hold_percent", "hold_mutual_percent")
     @classmethod
     def _whole_basis_points(cls, value: Decimal) -> Decimal:
         if value * 100 != int(value * 100):
@@ -153,6 +120,57 @@ class MoneySection(Section):
         if list(value) != sorted(set(value)):
             raise ValueError("must rise, each day once, like [0, 1, 3, 5, 7]")
         return value
+
+
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+
+
+class StripeSection(Section):
+    """Stripe, which moves the money where money.payments is stripe; docs/money.md leads there step by step."""
+
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="from the Dashboard, Developers, API keys: sk_test_... to try, sk_live_... for money"
+    )
+    webhook_secret: Several = Field(
+        (), description="the signing secrets (whsec_...) of all the webhook destinations that `flattr doctor` lists"
+    )
+    countries: Listed[str] = Field(
+        (),
+        description="only cards and creators of these countries (ISO 3166, like DE, AT); empty: all that Stripe serves",
+    )
+    descriptor: str = Field(
+        "",
+        description="a word for charges in Stripe's lists; of up to four letters, it stands on bank statements too",
+    )
+    payout_percent: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        le=100,
+        decimal_places=2,
+        description="what Connect costs, for `flattr tariff`: a payout's part",
+    )
+    payout_fixed: Amount = Field(Decimal(0), description="... its fixed part")
+    account_fixed: Amount = Field(Decimal(0), description="... and each creator's account in a month with a payout")
+    api: str = Field(
+        "",
+        description="where Stripe answers, if not at its own address (for tests)",
+        examples=["https://api.stripe.com"],
+    )
+
+    @field_validator("countries")
+    @classmethod
+    def _codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        codes = tuple(each.upper() for each in value)
+        if wrong := [each for each in codes if not _COUNTRY.fullmatch(each)]:
+            raise ValueError(f"has {wrong[0]!r}, which is no country's code of two letters, like DE")
+        return codes
+
+    @field_validator("api")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
 
 
 class SandboxSection(Section):
@@ -182,6 +200,7 @@ class KeysSection(Section):
 
     sealing: Several = Field((), description="Fernet keys that encrypt what is stored; the first one encrypts")
     pseudonym: SecretStr = Field(SecretStr(""), description="64 hex digits: under it declined accounts are remembered")
+    book: SecretStr = Field(SecretStr(""), description="64 hex digits: they salt the month's book; never change them")
 
 
 class ConnectorSection(BaseModel):
@@ -220,6 +239,7 @@ class Settings(BaseSettings):
     )
     hub: HubSection = HubSection()
     money: MoneySection = MoneySection()
+    stripe: StripeSection = StripeSection()
     sandbox: SandboxSection = SandboxSection()
     inbox: InboxSection = InboxSection()
     keys: KeysSection = KeysSection()

@@ -272,6 +272,18 @@ class Button:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture that goes with a message."""
+
+    name: str
+    """A file's name, like ``statement-2026-11.png``."""
+    content: bytes = field(repr=False)
+    """PNG."""
+    alt: str
+    """The same in words, for who cannot see it."""
+
+
 @runtime_checkable
 class Mouth(Protocol):
     """A way to say something to an account on one platform."""
@@ -288,8 +300,19 @@ class Mouth(Protocol):
     def remembers_keys(self) -> bool:
         """Whether a message sent again under the same key is shown once, so that a lost answer may be retried."""
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
-        """Send one message; Unheard if that failed."""
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
+        """Send one message; Unheard if that failed.
+
+        A platform that cannot show the ``picture``, or does not take it, shows the text without it.
+        """
 
 
 class Unheard(Exception):

@@ -32,6 +32,7 @@ from connectors.base import (
     Checked,
     Delivery,
     Light,
+    Picture,
     Rejected,
     Secret,
     Secrets,
@@ -601,6 +602,22 @@ class Facebook:
             asker, "POST", f"{page_id}/messages", token=grant.access_token, body=body, account=page_id, urgent=True
         )
 
+    async def send_picture(self, asker: Asker, grant: Grant, psid: str, picture: Picture) -> None:
+        """A picture from the Page, a message of its own (Messenger takes no words with it); Refusal says why not.
+
+        https://developers.facebook.com/docs/messenger-platform/send-messages#sending_attachments
+        """
+        page_id = grant.account.account_id
+        fields = {
+            "recipient": json.dumps({"id": psid}),
+            "messaging_type": "RESPONSE",
+            "message": json.dumps({"attachment": {"type": "image", "payload": {}}}),
+        }
+        upload = _multipart(fields, picture)
+        await ask(
+            asker, "POST", f"{page_id}/messages", token=grant.access_token, upload=upload, account=page_id, urgent=True
+        )
+
     # The operator's set-up
 
     async def check(self, asker: Asker, addresses: Addresses) -> Sequence[Checked]:
@@ -670,6 +687,7 @@ async def ask(
     params: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
     body: object = None,
+    upload: tuple[str, bytes] | None = None,
     account: str | None = None,
     urgent: bool = False,
     repeatable: bool | None = None,
@@ -681,6 +699,8 @@ async def ask(
     """
     _wait_for_room(asker, account, urgent=urgent)
     headers = {"accept": "application/json"}
+    if upload is not None:
+        headers["content-type"] = upload[0]
     asked = dict(params or {})
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
@@ -697,6 +717,7 @@ async def ask(
         params=asked,
         form=form,
         json=body,
+        body=upload[1] if upload is not None else None,
         largest=_LARGEST_ANSWER,
         repeatable=repeatable,
         within=None if urgent else _PATIENCE,
@@ -710,6 +731,19 @@ async def ask(
     if answer.status != 200:
         raise Garbled(f"Facebook answered {answer.status} without an error; ask again later")
     return content
+
+
+def _multipart(fields: Mapping[str, str], picture: Picture) -> tuple[str, bytes]:
+    """A form with a file, as its type and its bytes (RFC 7578)."""
+    boundary = f"flattr-{hashlib.sha256(picture.content).hexdigest()[:32]}"
+    parts = [(f'form-data; name="{name}"', "text/plain", value.encode()) for name, value in fields.items()]
+    parts.append((f'form-data; name="filedata"; filename="{picture.name}"', "image/png", picture.content))
+    lines = [
+        b"--%s\r\nContent-Disposition: %s\r\nContent-Type: %s\r\n\r\n%s\r\n"
+        % (boundary.encode(), how.encode(), kind.encode(), content)
+        for how, kind, content in parts
+    ]
+    return f"multipart/form-data; boundary={boundary}", b"".join(lines) + f"--{boundary}--\r\n".encode()
 
 
 async def _answers(

@@ -38,3 +38,13 @@ class Rules:
     """How many older pending flattrs per patron and creator count when the creator joins."""
     cooling: timedelta = timedelta(days=3)
     """How long payouts wait after one person's accounts were joined to another's."""
+    countries: frozenset[str] = frozenset()
+    """ISO 3166 codes: only cards and creators of these countries; empty: of every country."""
+    hold_part_bp: int = 8000
+    """Held: more than this part of a creator's month from one patron ..."""
+    hold_micros: int = 20_000_000
+    """... if it is also more than this."""
+    hold_mutual_bp: int = 3000
+    """Held: two people who send each other more than this part of either's month."""
+    hold_new: timedelta = timedelta(days=30)
+    """Held: a card and a creator both newer than this who have only each other."""

@@ -65,7 +65,7 @@ class Flattr(SQLModel, table=True):
     moved_to_id: int | None = Field(default=None, foreign_key="flattr.id", sa_type=Id)
     """The flattr of a later month in which this pending one counts; it never counts twice."""
     voided: str | None = None
-    """Why it can never be paid: declined, lapsed, left (its patron)."""
+    """Why it can never be paid: declined, lapsed, left (its patron), same_card (patron's and creator's)."""
     created_at: datetime = Field(sa_type=Instant)
 
 

@@ -26,6 +26,16 @@ HEADERS = {
 }
 
 
+def leaving(*, secure: bool) -> str:
+    """The Content-Security-Policy of a page whose form leads away, to a sign-in or a bank.
+
+    Browsers check every redirect after a form against form-action, and where these lead is often on several hosts. Such
+    a page has forms of its own only, and nothing in it that is not escaped. ``secure``: the hub itself speaks TLS.
+    """
+    anywhere = "https:" if secure else "https: http:"
+    return HEADERS["Content-Security-Policy"].replace("form-action 'self'", f"form-action 'self' {anywhere}")
+
+
 class Pages:
     """The templates and static files of this package, read once."""
 

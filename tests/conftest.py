@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,14 @@ def at() -> datetime:
 
 @pytest.fixture
 def rules() -> Rules:
-    return Rules(money=currency("EUR"), pseudonym_key=b"a key for tests only")
+    """With nothing held: in a world of two people everybody is a new pair. The holds have tests of their own."""
+    return Rules(
+        money=currency("EUR"),
+        pseudonym_key=b"a key for tests only",
+        hold_micros=10**15,
+        hold_mutual_bp=10_000,
+        hold_new=timedelta(0),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ MAY_KNOW: dict[str, tuple[str, ...]] = {
 FENCED: dict[str, tuple[str, ...]] = {
     "discord": ("bot/discord", "connectors/discord.py"),
     "apscheduler": ("config/schedule.py",),
-    "stripe": (),
+    "stripe": ("core/payments/stripe/client.py",),
+    "PIL": ("pages/statements/",),
     "tweepy": ("connectors/twitter", "bot/twitter"),
     "click": ("config/",),
     "rich": ("config/",),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
-from connectors.base import Answer, Delivery, Rejected, Secrets, WebhookConnector
+from connectors.base import Answer, Card, Delivery, Rejected, Secrets
 from core.database import Database
+from core.errands.keeping import Notified
+from core.events import Event
 from core.mail.faults import place_of
 from core.mail.inbox import Incoming
 from core.mail.sealing import Seal
@@ -21,11 +24,28 @@ from webhooks.writer import Unavailable, Writer
 log = logging.getLogger("flattr.webhooks")
 
 
+class Caller(Protocol):
+    """Who calls on the hub: a webhook connector, or the payment processor, which has errands for us instead."""
+
+    @property
+    def card(self) -> Card:
+        """The facts about it."""
+
+    def challenge(self, delivery: Delivery, secrets: Secrets) -> Answer | None:
+        """As `connectors.base.WebhookConnector` has it."""
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> str:
+        """As `connectors.base.WebhookConnector` has it."""
+
+    def translate(self, delivery: Delivery) -> Sequence[Event | Notified]:
+        """As `connectors.base.WebhookConnector` has it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfiguredWebhook:
     """A connector that is on, with the secrets it verifies by."""
 
-    connector: WebhookConnector
+    connector: Caller
     secrets: Secrets = field(repr=False)
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from sqlmodel import Session, SQLModel, col
 
 from core.database import Database
+from core.errands import keeping
+from core.holds.tables import Hold
 from core.listings.state import figures
 from core.mail import inbox, outbox
+from core.reconciling import last
+from core.returns.tables import Dispute
 
 
 class Metrics:
@@ -70,11 +76,39 @@ class Metrics:
             ("platform",),
             registry=self.registry,
         )
+        self.differences = Gauge(
+            "flattr_reconciliation_differences",
+            "What the last reconciliation found on one side only; anything but 0 wants a look",
+            registry=self.registry,
+        )
+        self.reconciled = Gauge(
+            "flattr_reconciled_age_seconds",
+            "How long ago the last finished reconciliation began; NaN: there was none",
+            registry=self.registry,
+        )
+        self.errands = Gauge(
+            "flattr_errands",
+            "Errands to the payment processor by state; failed ones want a look",
+            ("state",),
+            registry=self.registry,
+        )
+        self.holds = Gauge("flattr_holds", "Payments that wait for the operator's word", registry=self.registry)
+        self.disputes = Gauge("flattr_disputes", "Disputes that are not closed", registry=self.registry)
+        self.pretend = Gauge(
+            "flattr_payments_pretend", "1 while no real money moves, 0 when it does", registry=self.registry
+        )
 
     def measure(self, db: Database, at: datetime) -> bytes:
         """All figures in Prometheus' text format, with the gauges read now; it asks the database."""
         with db.reading() as tx:
             letters, notes, readings = inbox.counts(tx), outbox.counts(tx), figures(tx, at)
+            errands, reconciled = keeping.counts(tx), last.finished(tx)
+            self.holds.set(_count(tx, Hold, col(Hold.state) == "held"))
+            self.disputes.set(_count(tx, Dispute, col(Dispute.closed_at).is_(None)))
+        for state in ("waiting", "failed"):
+            self.errands.labels(state).set(getattr(errands, state))
+        self.differences.set(reconciled.differences if reconciled else 0)
+        self.reconciled.set((at - reconciled.began_at).total_seconds() if reconciled else float("nan"))
         self.read.clear()
         self.read_age.clear()
         for each in readings:
@@ -88,3 +122,7 @@ class Metrics:
         for state in ("waiting", "sending", "sent", "failed"):
             self.outbox.labels(state).set(getattr(notes, state))
         return generate_latest(self.registry)
+
+
+def _count(tx: Session, table: type[SQLModel], where: sa.ColumnElement[bool]) -> int:
+    return int(tx.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one())

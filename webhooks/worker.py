@@ -11,9 +11,11 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from connectors.base import Unreadable, WebhookConnector
+from connectors.base import Unreadable
 from core import likes
 from core.database import Database, is_away
+from core.errands import keeping
+from core.errands.keeping import Notified
 from core.events import Event, Messaged
 from core.likes import Recorded
 from core.mail import inbox
@@ -21,6 +23,7 @@ from core.mail.faults import hash_of, place_of
 from core.mail.inbox import Done, Waiting
 from core.mail.sealing import Seal, Unsealable
 from core.rules import Rules
+from webhooks.intake import Caller
 from webhooks.metrics import Metrics
 from webhooks.packing import unpack
 
@@ -48,9 +51,19 @@ class _Translated:
     """A delivery and what it says, or why it says nothing."""
 
     item: Waiting
-    events: Sequence[Event] = ()
+    events: Sequence[Event | Notified] = ()
     body_hash: str | None = None
     fault: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """How many deliveries were seen, how many were ours, whether one was a message, whether one was an errand."""
+
+    seen: int = 0
+    ours: int = 0
+    spoke: bool = False
+    noted: bool = False
 
 
 class _Unknown(Exception):
@@ -64,20 +77,22 @@ class Worker:
     """Records stored deliveries; several processes may each have one.
 
     A delivery that cannot be translated or recorded becomes a dead letter and blocks no other. While the database
-    is away nothing is: the worker comes again. ``spoken`` is called after a direct message was answered.
+    is away nothing is: the worker comes again. ``spoken`` is called after a direct message was answered, ``noted``
+    after there were errands.
     """
 
     def __init__(
         self,
         db: Database,
         rules: Rules,
-        connectors: Mapping[str, WebhookConnector],
+        connectors: Mapping[str, Caller],
         seal: Seal,
         converse: Converse,
         clock: Callable[[], datetime],
         *,
         metrics: Metrics | None = None,
         spoken: Callable[[], None] = lambda: None,
+        noted: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
         self._rules = rules
@@ -87,6 +102,7 @@ class Worker:
         self._clock = clock
         self._metrics = metrics or Metrics()
         self._spoken = spoken
+        self._noted = noted
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
 
@@ -119,26 +135,28 @@ class Worker:
         """Return when nothing waits; raises what the database says if it is away."""
         while True:
             async with self._turn:
-                seen, handled, spoke = await asyncio.to_thread(self._batch)
-            if spoke:
+                batch = await asyncio.to_thread(self._batch)
+            if batch.spoke:
                 self._spoken()
-            if not seen:
+            if batch.noted:
+                self._noted()
+            if not batch.seen:
                 return
-            if not handled:
+            if not batch.ours:
                 await asyncio.sleep(0.05)  # another process is at these
 
-    def _batch(self) -> tuple[int, int, bool]:
-        """Handle the oldest deliveries: how many were seen, how many were ours, whether one was a message."""
+    def _batch(self) -> _Batch:
+        """Handle the oldest deliveries."""
         with self._db.reading() as tx:
             found = inbox.waiting(tx, BATCH)
         if not found:
-            return 0, 0, False
+            return _Batch()
         # Outside of the transaction: it is the connector's time, not the lock's.
         translated = [self._translate(item) for item in found]
         at = self._clock()
         results: list[tuple[str, str]] = []
         dead: list[str] = []
-        spoke = False
+        told: set[type] = set()
         with self._db.transaction() as tx:
             ours = inbox.claim(tx, [item.id for item in found])
             done: list[Done] = []
@@ -149,7 +167,7 @@ class Worker:
                 if outcomes is None:
                     dead.append(each.item.platform)
                     continue
-                spoke = spoke or any(isinstance(event, Messaged) for event in each.events)
+                told.update(type(event) for event in each.events)
                 results += [(each.item.platform, outcome) for outcome in outcomes]
                 # Of an event whose liker is no member nothing stays but the hash and the counts.
                 strangers = bool(outcomes) and all(outcome == Recorded.not_a_member for outcome in outcomes)
@@ -160,7 +178,7 @@ class Worker:
         for platform in dead:
             self._metrics.dead_letters.labels(platform).inc()
         self._metrics.lag.set(max(0.0, (at - found[-1].received_at).total_seconds()))
-        return len(found), len(ours), spoke
+        return _Batch(seen=len(found), ours=len(ours), spoke=Messaged in told, noted=Notified in told)
 
     def _translate(self, item: Waiting) -> _Translated:
         body_hash = None
@@ -195,7 +213,10 @@ class Worker:
         log.error("delivery %d from %s is a dead letter: %s", each.item.id, each.item.platform, why)
         return None
 
-    def _take(self, tx: Session, event: Event, received_at: datetime) -> str:
+    def _take(self, tx: Session, event: Event | Notified, received_at: datetime) -> str:
+        if isinstance(event, Notified):
+            keeping.note(tx, event.kind, event.reference, received_at)
+            return "noted"
         if isinstance(event, Messaged):
             self._converse(tx, event, received_at)
             return "answered"

@@ -6,12 +6,11 @@ from bot.answers import suggesting
 from bot.hearing.said import Guess, Hello, Help, Misread, Thanks, Unknown
 from bot.hearing.vocabulary import TOPICS, WORDS
 from bot.talk import Reply, Turn, reply
-from bot.wording import quoted
+from bot.wording import quoted, unreal
 from core.money import show
 
 SENT = 100
 """Characters of a message that is offered as a button."""
-PRETEND = "All money on this hub is pretend money."
 
 
 def introduction(turn: Turn) -> str:
@@ -26,7 +25,7 @@ def introduction(turn: Turn) -> str:
         f'To begin, say "{suggesting.budget(turn)}" (from {least} a month). "link" adds your other networks,'
         ' "claim" lets you receive, "help" shows the rest.'
     )
-    return f"{lines}\n{PRETEND}" if turn.talk.gateway.pretend else lines
+    return f"{lines}\n{unreal(turn.talk)}" if turn.talk.gateway.pretend else lines
 
 
 def _fee(turn: Turn) -> str:

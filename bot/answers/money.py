@@ -1,20 +1,19 @@
-"""Answers about what a patron pays: the budget, the card, the caps, the card's cost."""
+"""Answers about what a patron pays: the budget, the caps, the card's cost."""
 
 from __future__ import annotations
 
 from babel import numbers
 from sqlmodel import select
 
-from bot.answers import suggesting
-from bot.hearing.said import ChooseCard, Cover, RemoveCard, SetBudget, SetCap, ShowBudget, ShowCaps, ShowCard, ShowCover
+from bot.answers import cards, suggesting
+from bot.hearing.said import Cover, SetBudget, SetCap, ShowBudget, ShowCaps, ShowCover
 from bot.talk import Reply, Turn, reply
-from bot.wording import month, quoted, short
+from bot.wording import month, quoted
 from core.money import parse_amount, plain, show
 from core.months import stages
 from core.months.tables import Statement
-from core.people import budgets, cards, persons, preferences
+from core.people import budgets, persons, preferences
 from core.people.budgets import BudgetChange, BudgetRefused
-from core.people.tables import Card
 from core.periods import month_of
 
 
@@ -40,7 +39,7 @@ def budget(turn: Turn, said: ShowBudget | SetBudget) -> Reply:
         if held
         else "You have no budget for this month.",
         ahead,
-        card_line(turn, person_id),
+        cards.line(turn, person_id),
         f'To change it, say for example "{example}" (from next month) or "{example} now" (this month).',
     )
 
@@ -92,9 +91,9 @@ def _set_budget(turn: Turn, said: SetBudget) -> Reply:
         lines.append(f'To change {month(open_month)} too, say "{again}".')
         buttons.append(again)
     if wanted:
-        lines.append(_first_card(turn, person_id))
+        lines.append(cards.first(turn, person_id))
         lines.append('Like things as always; "status" shows what each like is worth.')
-        buttons.append("status")
+        buttons += ["status"] if cards.has_one(turn, person_id) else ["card", "status"]
     return reply(*lines, buttons=tuple(buttons))
 
 
@@ -126,62 +125,6 @@ def _frozen(turn: Turn, person_id: int) -> str:
         if row is not None:
             return f"{month(reviewing.id)} is in review and keeps its {show(row.budget_micros, turn.money)}."
     return ""
-
-
-def _first_card(turn: Turn, person_id: int) -> str:
-    """In pretend mode nobody should have to look for a card; the one that pays is as good as any."""
-    if cards.card_of(turn.tx, person_id) is not None:
-        return ""
-    offers = turn.talk.gateway.cards()
-    if not offers:
-        return card_line(turn, person_id)
-    chosen = cards.choose(turn.tx, person_id, offers[0], turn.at)
-    return f'It is charged to the pretend card {chosen.last4}, which {offers[0].about}; "card" shows the others.'
-
-
-def card_line(turn: Turn, person_id: int | None) -> str:
-    """Which card pays."""
-    row = cards.card_of(turn.tx, person_id) if person_id else None
-    if row is None:
-        return "There is no card to charge it to yet."
-    return f"It is charged to {_card_name(turn, row)}."
-
-
-def _card_name(turn: Turn, row: Card) -> str:
-    if turn.talk.gateway.pretend:
-        return f"the pretend card {row.last4}"
-    return f"your {short(row.brand, 20)} card ending in {row.last4}"
-
-
-def card(turn: Turn, said: ShowCard | ChooseCard | RemoveCard) -> Reply:
-    """Shows, chooses or removes the card."""
-    offers = turn.talk.gateway.cards()
-    choices = tuple(f"card {offer.last4}" for offer in offers)
-    listing = [f"{offer.last4}: {offer.about}" for offer in offers]
-    match said:
-        case ChooseCard():
-            chosen = next((offer for offer in offers if offer.last4 == said.digits), None)
-            if chosen is not None:
-                taken = cards.choose(turn.tx, turn.member(), chosen, turn.at)
-                return reply(f"From now on your month is charged to {_card_name(turn, taken)} ({chosen.about}).")
-            if not offers:
-                return reply("Cards cannot be chosen in a chat on this hub.")
-            return reply(f"There is no card {said.digits} here. The pretend cards are:", *listing, buttons=choices)
-        case RemoveCard():
-            person_id = turn.person_id
-            if person_id is None or not cards.remove(turn.tx, person_id):
-                return reply("There is no card of yours here.")
-            return reply(
-                "Your card is forgotten. Without one nothing can be collected, and a month that could not be"
-                " collected simply lapses."
-            )
-    person_id = turn.person_id
-    row = cards.card_of(turn.tx, person_id) if person_id else None
-    held = f"Your month is charged to {_card_name(turn, row)}." if row else "You have no card here."
-    if not offers:
-        return reply(held)
-    lines = (held, 'All money here is pretend money. Choose a pretend card, as in "card 4242":', *listing)
-    return reply(*lines, buttons=choices)
 
 
 def caps(turn: Turn, said: ShowCaps | SetCap) -> Reply:

@@ -197,22 +197,23 @@ def _verdict(turn: Turn, line: worth.Line, micros: int, *, closed: bool) -> str:
         case "held":
             where = turn.talk.title(line.platform)
             return f"held: {where} stopped listing it; {'left out' if closed else 'looking again'}"
-        case "own":
-            return "your own, does not count"
-        case "ignored":
-            return "you ignore its creator"
-        case "struck":
-            return "struck out"
-        case "withdrawn":
-            return "unliked"
-        case "moved":
-            return "counts in a later month, since its creator joined"
-        case "declined":
-            return "its creator wants no money"
         case "lapsed":
             return f"lapsed, its creator did not join within {turn.rules.pending_days} days"
-        case "skipped":
-            return "you skip this month"
+        case left_out:
+            return _LEFT_OUT[left_out]
+
+
+_LEFT_OUT = {
+    "own": "your own, does not count",
+    "ignored": "you ignore its creator",
+    "struck": "struck out",
+    "withdrawn": "unliked",
+    "moved": "counts in a later month, since its creator joined",
+    "declined": "its creator wants no money",
+    "skipped": "you skip this month",
+    "left": "withdrawn when you left",
+    "same_card": "void: its creator pays with the same card as you",
+}
 
 
 def remove(turn: Turn, wish: said.Remove) -> Reply:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.answers.statement import page_line
 from bot.hearing import said
 from bot.talk import Reply, Turn, reply
 from bot.wording import count, date, month
 from core.money import Currency, show
 from core.months import statements
 from core.people import claims, persons
+from core.people.claims import Claimed
 from core.people.tables import Account
+from core.recipients import onboarding
 
 MONTHS = 6
 """Months that `earnings` shows."""
@@ -28,9 +31,10 @@ def claim(turn: Turn) -> Reply:
     mine = persons.accounts_of(turn.tx, person_id)
     back = any(claims.is_declined(turn.tx, turn.rules, persons.ref(row)) for row in mine)
     undone = "Your decline is taken back; you receive again." if back else ""
-    can_pay = turn.talk.gateway.can_pay(person_id)
+    can_pay = onboarding.can_pay(turn.tx, turn.talk.gateway, person_id)
     done = claims.claim(turn.tx, turn.rules, person_id=person_id, at=turn.at, can_pay=can_pay)
-    what = f"your {count(len(mine), 'account')}" if len(mine) > 1 else "this account"
+    if not can_pay:
+        onboarding.ensure(turn.tx, person_id, turn.at)  # from here the reminders count
     if done.before and not done.joined and back:
         return reply(undone, "What your decline made void stays void; new likes count.", buttons=("earnings",))
     if done.before and not done.joined:
@@ -38,19 +42,38 @@ def claim(turn: Turn) -> Reply:
     if not done.payable:
         return reply(
             "Your decline is taken back." if back else "",
-            f"You have claimed {what}. What is liked stays pending until money can be sent to you; say"
-            ' "claim" again once it can.',
+            what_waits(turn, person_id),
+            'Write "payouts" to say where the money goes.',
+            buttons=("payouts",),
         )
-    joined = "Nothing was waiting for you yet."
-    if done.joined:
-        older = f", {done.moved} of them older" if done.moved else ""
-        verb = "counts" if done.joined == 1 else "count"
-        joined = f"{count(done.joined, 'like')} of {count(done.patrons, 'patron')} now {verb} this month{older}."
     return reply(
-        f"{undone} {joined}" if back else f"You receive now, for all things of {what}. {joined}",
+        f"{undone} {_joined(done)}" if back else what_counts(turn, person_id, done),
         'Other accounts of yours: "link" adds them. "earnings" shows what you get.',
         buttons=("earnings", "link"),
     )
+
+
+def what_counts(turn: Turn, person_id: int, done: Claimed) -> str:
+    """That somebody receives from now on, and what was waiting for them."""
+    return f"You receive now, for all things of {_whose(turn, person_id)}. {_joined(done)}"
+
+
+def what_waits(turn: Turn, person_id: int) -> str:
+    """That somebody has claimed to whom no money can be sent yet."""
+    return f"You have claimed {_whose(turn, person_id)}. What is liked stays pending until money can be sent to you."
+
+
+def _joined(done: Claimed) -> str:
+    if not done.joined:
+        return "Nothing was waiting for you yet."
+    older = f", {done.moved} of them older" if done.moved else ""
+    verb = "counts" if done.joined == 1 else "count"
+    return f"{count(done.joined, 'like')} of {count(done.patrons, 'patron')} now {verb} this month{older}."
+
+
+def _whose(turn: Turn, person_id: int) -> str:
+    mine = persons.accounts_of(turn.tx, person_id)
+    return f"your {count(len(mine), 'account')}" if len(mine) > 1 else "this account"
 
 
 def earnings(turn: Turn) -> Reply:
@@ -67,7 +90,7 @@ def earnings(turn: Turn) -> Reply:
     money = turn.money
     got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
     paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
-    lines = [f"Paid out to you so far: {paid}. Due to you: {due}; {_run(turn, got.next_run)}."]
+    lines = [f"Paid out to you so far: {paid}. Due to you: {due}; {when(turn, got.next_run)}."]
     if got.waiting_micros:
         lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")
     if got.due_micros and got.due_micros < turn.rules.payout_min_micros:
@@ -81,10 +104,16 @@ def earnings(turn: Turn) -> Reply:
         f" {whole(each.collected_micros, money)}."
         for each in got.months[:MONTHS]
     ]
-    return reply(*lines)
+    if got.held_micros:
+        kept = whole(got.held_micros, money)
+        lines.insert(1, f"Of that, {kept} is kept from payouts until the operator has looked at it.")
+    lines.append(page_line(turn, "Every like with its receipt, and files to keep", "earnings"))
+    if onboarding.can_pay(turn.tx, turn.talk.gateway, persons.key(person)):
+        return reply(*lines)
+    return reply(*lines, 'No money can be sent to you yet: write "payouts".', buttons=("payouts",))
 
 
-def _run(turn: Turn, next_run: datetime) -> str:
+def when(turn: Turn, next_run: datetime) -> str:
     """When money goes out; a day that is past was one on which nobody was owed anything, so no run has begun."""
     if next_run <= turn.at:
         return "it goes out with the next payout run"

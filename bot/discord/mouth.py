@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Protocol, cast
 import aiohttp
 import discord
 
-from connectors.base import Button, Unheard
+from connectors.base import Button, Picture, Unheard
 
 LIMIT = 2000
 """Characters of one message: https://docs.discord.com/developers/resources/message#create-message"""
@@ -21,6 +22,7 @@ LIMIT = 2000
 _PREFIX = "flattr:"
 _LONGEST_ID = 100
 _MOST_BUTTONS = 25
+_LONGEST_ALT = 1024
 
 _CANNOT_WRITE = {
     10013: "Discord does not know this account",
@@ -101,11 +103,19 @@ class DiscordMouth:
         self._unsure: dict[str, discord.Object] = {}
         self._sent: deque[int] = deque(maxlen=10_000)
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         """Send one direct message; Unheard if that failed."""
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self._send(account_id, text, key, buttons))
+            task = asyncio.create_task(self._send(account_id, text, key, buttons, picture))
             self._under_way[key] = task
         # A request is never cut off: discord.py would go on believing in a rate limit that it waited for, and
         # whether the message is out would be unknown. The next try with this key joins it instead.
@@ -123,7 +133,9 @@ class DiscordMouth:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(self, account_id: str, text: str, key: str, buttons: Sequence[Button]) -> None:
+    async def _send(
+        self, account_id: str, text: str, key: str, buttons: Sequence[Button], picture: Picture | None
+    ) -> None:
         client = self._client()
         if client is None or client.user is None or client.is_closed():
             raise Unheard("not connected to Discord", retry_after=5.0)
@@ -136,11 +148,15 @@ class DiscordMouth:
                 del self._unsure[key]
                 return
             nonce = hashlib.sha256(key.encode()).hexdigest()[:25]
-            view = view_of(buttons)
-            if view is None:
-                message = await channel.send(text, nonce=nonce, suppress_embeds=True)
-            else:
-                message = await channel.send(text, nonce=nonce, suppress_embeds=True, view=view)
+            try:
+                message = await _post(channel, text, nonce, buttons, picture)
+            except discord.HTTPException as refusal:
+                if picture is None or refusal.status in (401, 429) or refusal.status >= 500:
+                    raise
+                if refusal.code in _CANNOT_WRITE or refusal.code in _LATER:
+                    raise
+                # Whatever Discord has against the picture, the words need it not.
+                message = await _post(channel, text, nonce, buttons, None)
         except discord.RateLimited as limited:
             raise Unheard("Discord asks for a pause", retry_after=limited.retry_after) from None
         except discord.HTTPException as refusal:
@@ -163,6 +179,17 @@ class DiscordMouth:
                 self._sent.append(message.id)
                 return True
         return False
+
+
+async def _post(
+    channel: discord.DMChannel, text: str, nonce: str, buttons: Sequence[Button], picture: Picture | None
+) -> discord.Message:
+    more: dict[str, Any] = {}
+    if (view := view_of(buttons)) is not None:
+        more["view"] = view
+    if picture is not None:
+        more["file"] = discord.File(io.BytesIO(picture.content), picture.name, description=picture.alt[:_LONGEST_ALT])
+    return await channel.send(text, nonce=nonce, suppress_embeds=True, **more)
 
 
 def unheard(refusal: discord.HTTPException) -> Unheard:

@@ -17,7 +17,7 @@ from bot.discord.mouth import LIMIT, Choice, DiscordMouth
 from bot.discord.recheck import Recheck
 from bot.discord.stream import Converse, Recorder, backoff
 from connectors import discord as words
-from connectors.base import Button
+from connectors.base import Button, Picture
 from core.database import Database
 from core.events import Event
 from core.rules import Rules
@@ -89,9 +89,17 @@ class DiscordPresence:
         """Whether events arrive right now."""
         return self._client is not None and self._client.is_ready() and not self._client.is_closed()
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         """Send one direct message; Unheard if that failed."""
-        await self._mouth.say(account_id, text, key=key, buttons=buttons)
+        await self._mouth.say(account_id, text, key=key, buttons=buttons, picture=picture)
 
     async def start(self) -> None:
         """Be there until cancelled or closed; raises DiscordRefused if Discord will not have this bot."""

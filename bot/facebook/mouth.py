@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from connectors import facebook
-from connectors.base import Asker, Button, Unheard
+from connectors.base import Asker, Button, Picture, Unheard
 from connectors.client import Forbidden, Limited, Unanswered, Unreachable
 from connectors.facebook import Facebook, Refusal
 from connectors.linking import Grant, Withdrawn
@@ -20,6 +22,8 @@ from core.events import AccountRef
 from core.mail import outbox
 from core.mail.tables import OutboxNote
 from core.people import persons
+
+log = logging.getLogger("flattr.facebook")
 
 INTRODUCTION = "I am a bot, the Flattr Hub's; no human reads this.\n\n"
 """Said before the first message to somebody: an automated talk has to say what it is."""
@@ -39,6 +43,8 @@ KEPT = timedelta(days=30)
 _MOST_REMEMBERED = 100_000
 _HOUR = 3600.0
 _LOOK_AGAIN = 6 * _HOUR
+_FOR_PICTURE = 15.0
+"""Seconds; the words after it need some of the sender's patience too."""
 
 _CANNOT_WRITE = {
     (551, None): "this person does not take messages from the Page",
@@ -84,8 +90,18 @@ class FacebookMouth:
         self._clock = clock
         self._introduced: set[str] = set()
         """Accounts that were told already; only to look less often."""
+        self._shown: deque[str] = deque(maxlen=1000)
+        """Messages whose picture was tried already: it is not shown again when the words are."""
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         """Send one message; Unheard if that failed, or if it has to wait until the person writes."""
         page_id, _, psid = account_id.partition(":")
         if not (page_id.isdigit() and psid.isdigit()):
@@ -101,6 +117,9 @@ class FacebookMouth:
         if grant is None:
             raise Unheard("the Page is not connected any more; whoever manages it has to sign in", retry_after=_HOUR)
         words = INTRODUCTION + text if is_first else text
+        if picture is not None and not is_first and key not in self._shown:
+            await self._show(grant, psid, picture)
+            self._shown.append(key)
         try:
             await self._connector.send(self._asker, grant, psid, words, buttons=buttons)
         except Withdrawn:
@@ -119,6 +138,17 @@ class FacebookMouth:
         except Unanswered:
             # A 200 that cannot be read was sent by somebody who took the message.
             raise Unheard(outbox.UNKNOWN, final=True) from None
+
+    async def _show(self, grant: Grant, psid: str, picture: Picture) -> None:
+        """The picture, a message of its own; before the words, whose quick replies would be gone with any later one.
+
+        Whatever fails here, the words go out: they meet the same failure, or none.
+        """
+        try:
+            async with asyncio.timeout(_FOR_PICTURE):
+                await self._connector.send_picture(self._asker, grant, psid, picture)
+        except (Withdrawn, Refusal, Unanswered, TimeoutError) as failed:
+            log.warning("Messenger did not take a picture: %s", type(failed).__name__)
 
     def _known(self, account_id: str) -> tuple[datetime | None, bool]:
         """When a member last wrote, and whether nothing was said to this account before."""

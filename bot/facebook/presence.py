@@ -12,7 +12,7 @@ from bot.facebook import rows
 from bot.facebook.mouth import LIMIT, FacebookMouth, Grants
 from bot.facebook.pages import FacebookPages
 from connectors import facebook
-from connectors.base import Asker, Button
+from connectors.base import Asker, Button, Picture
 from connectors.facebook import Facebook
 from core.database import Database, is_away
 from core.rules import Rules
@@ -61,9 +61,17 @@ class FacebookPresence:
             likes=likes,
         )
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         """Send one message; Unheard if that failed."""
-        await self._mouth.say(account_id, text, key=key, buttons=buttons)
+        await self._mouth.say(account_id, text, key=key, buttons=buttons, picture=picture)
 
     async def round(self) -> None:
         """Let notes go to whom may be written to again, remind of sign-ins that end, read the Pages that are due."""

@@ -10,20 +10,12 @@ from bot.hearing.when import month_in
 
 _NOW = {"now", "immediately", "today", "once", "already", "instantly", "right"}
 _AMOUNT_FILLERS = {
-    "to",
-    "of",
-    "is",
-    "at",
-    "a",
-    "per",
-    "month",
-    "monthly",
-    "every",
-    "each",
-    "my",
-    "the",
-    "for",
-    "this",
+    *("to", "of", "is", "at", "a", "per", "month", "monthly", "every", "each"),
+    *("my", "the", "for", "this"),
+}
+_CARD_FILLERS = {
+    *("use", "choose", "ending", "in", "show", "enter", "add", "new", "change", "replace", "another", "update"),
+    *("please", "number", "details"),
 }
 _OFF = {"off", "none", "no", "nothing", "zero", "0", "end", "without"}
 _ON = {"on", "yes", "sure", "ok"}
@@ -143,8 +135,8 @@ def cover(words: list[str]) -> Said:
 
 
 def card(words: list[str]) -> Said:
-    """card [LAST DIGITS | none]."""
-    rest = [word for word in words if word.lower() not in _AMOUNT_FILLERS | {"use", "choose", "ending", "in", "show"}]
+    """card [remove | LAST DIGITS]."""
+    rest = [word for word in words if word.lower() not in _AMOUNT_FILLERS | _CARD_FILLERS]
     if not rest:
         return said.ShowCard()
     if rest[0].lower() in _OFF | {"remove", "delete", "forget"}:

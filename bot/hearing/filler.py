@@ -1,5 +1,9 @@
 """The small words around a command, which mean nothing to the bot."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 POLITE = {
     *("please", "pls", "plz", "thanks", "thx", "thank", "you", "bitte"),
     *("now", "it", "again", "sure", "do", "so"),
@@ -14,3 +18,12 @@ LEADING = {
     *("you", "your"),
 }
 """Words before a command that change nothing, as in "can you show me my budget"."""
+
+_GREETINGS = ("hello", "hi", "hey", "hallo", "moin", "servus", "start", "yo", "hola", "ping", "test")
+_THANKS = (
+    *("thanks", "thx", "ty", "cheers", "danke", "merci", "ok", "okay", "great", "cool", "nice", "bye"),
+    *("👍", "🙏"),
+)
+
+SMALL_TALK: Mapping[str, str] = dict.fromkeys(_GREETINGS, "hello") | dict.fromkeys(_THANKS, "thanks")
+"""Words that want a friendly answer and nothing else."""

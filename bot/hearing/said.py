@@ -232,6 +232,11 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Payouts:
+    """Wants to say where the money goes, or to know whether it can be sent; claims, too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decline:
     """Wants no money; ``sure``: said with its yes."""
 
@@ -272,16 +277,14 @@ class Unknown:
 
 
 Reading = (
-    Hello | Thanks | Help | Accounts | ShowBudget | ShowCard | Status | List | ShowStatement
-    | Subscriptions | ShowIgnored | ShowCaps | ShowCover | ShowEarnings | Misread | Unknown
-)  # fmt: skip
+    Hello | Thanks | Help | Accounts | ShowBudget | ShowCard | Status | List | ShowStatement | Subscriptions
+    | ShowIgnored | ShowCaps | ShowCover | ShowEarnings | Misread | Unknown)  # fmt: skip
 """What changes nothing, and may be answered even if the spelling leaves a doubt."""
 
 Changing = (
-    Link | Code | Yes | No | Unlink | SetBudget | ChooseCard | RemoveCard | Remove | Skip | Unskip
-    | Flattr | Subscribe | Unsubscribe | Pause | Resume | Ignore | Unignore | SetCap | Cover | Claim
-    | Decline | TakeBack | Stop | Export
-)  # fmt: skip
+    Link | Code | Yes | No | Unlink | SetBudget | ChooseCard | RemoveCard | Remove | Skip | Unskip | Flattr | Export
+    | Subscribe | Unsubscribe | Pause | Resume | Ignore | Unignore | SetCap | Cover | Claim | Payouts | Decline
+    | TakeBack | Stop)  # fmt: skip
 """What changes something (or hands out everything): never guessed."""
 
 

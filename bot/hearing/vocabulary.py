@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.hearing.filler import SMALL_TALK
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
@@ -95,9 +97,12 @@ TOPICS = (
             ),
             Word(
                 name="card",
-                usage="card [LAST DIGITS | none]",
-                examples=("card", "card 4242", "card none"),
-                about="Show or choose the card that your month is charged to.",
+                usage="card [remove | LAST DIGITS]",
+                examples=("card", "card remove", "card 4242"),
+                about="The card that your month is charged to, and where to enter or replace it.",
+                more="You get a personal address that works for ten minutes; the card is entered with the payment"
+                " processor, never in a chat. If something could not be collected, you confirm or pay it there, too."
+                " Where all money is pretend money, you choose a card by its last digits instead.",
                 also=("cards", "payment"),
             ),
             Word(
@@ -233,11 +238,20 @@ TOPICS = (
                 also=("receive",),
             ),
             Word(
+                name="payouts",
+                usage="payouts",
+                examples=("payouts", "pay me out", "bank account"),
+                about="Say where the money that you receive goes, or see whether it can be sent.",
+                more="It claims, too. You get a personal address that works for ten minutes; there the payment"
+                " processor asks who you are and for your bank account. I never see either.",
+                also=("payout", "bank", "iban", "onboarding"),
+            ),
+            Word(
                 name="earnings",
                 usage="earnings",
                 examples=("earnings",),
                 about="What you have received, what is on its way, what is waiting.",
-                also=("earning", "income", "earned", "paid", "payout", "payouts"),
+                also=("earning", "income", "earned", "paid"),
             ),
             Word(
                 name="decline",
@@ -269,27 +283,6 @@ TOPICS = (
         ),
     ),
 )
-
-_GREETINGS = ("hello", "hi", "hey", "hallo", "moin", "servus", "start", "yo", "hola", "ping", "test")
-_THANKS = (
-    "thanks",
-    "thx",
-    "ty",
-    "cheers",
-    "danke",
-    "merci",
-    "ok",
-    "okay",
-    "great",
-    "cool",
-    "nice",
-    "bye",
-    "👍",
-    "🙏",
-)
-
-SMALL_TALK: Mapping[str, str] = dict.fromkeys(_GREETINGS, "hello") | dict.fromkeys(_THANKS, "thanks")
-"""Words that want a friendly answer and nothing else."""
 
 WORDS: Mapping[str, Word] = {word.name: word for topic in TOPICS for word in topic.words}
 NAMES: Mapping[str, str] = {

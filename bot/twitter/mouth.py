@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.twitter.access import Accesses, asked
 from connectors import twitter as words
-from connectors.base import Asker, Button, Unheard
+from connectors.base import Asker, Button, Picture, Unheard
 from connectors.client import Garbled, Limited, Unanswered, Unreachable
 from connectors.linking import Grant, Withdrawn
 from connectors.reading import moment
@@ -55,8 +55,20 @@ class TwitterMouth:
         self._unsure: dict[str, _Unsure] = {}
         self._sent: deque[str] = deque(maxlen=10_000)
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
-        """Send one direct message; Unheard if that failed."""
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
+        """Send one direct message; Unheard if that failed.
+
+        Without the picture: X takes one only from accounts that granted ``media.write``, which the bot's sign-in does
+        not ask for. The page of the statement, whose address is in the text, shows it.
+        """
         if not account_id.isascii() or not account_id.isdigit():
             raise Unheard(f"{account_id!r} is not an account id of X", final=True)
         whole = with_choices(text, buttons)

@@ -15,7 +15,7 @@ from bot.twitter.mentions import Mentions
 from bot.twitter.mouth import TwitterMouth
 from bot.twitter.subscriptions import Subscriptions
 from connectors import twitter as words
-from connectors.base import Asker, Button, Unheard
+from connectors.base import Asker, Button, Picture, Unheard
 from core.database import Database, is_away
 from core.events import AccountRef
 from core.mail.faults import place_of
@@ -69,11 +69,19 @@ class TwitterPresence:
         self._under_way: list[asyncio.Task[object]] = []
         self._closed = False
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         """Send one direct message; Unheard if that failed."""
         if self._mouth is None:
             raise Unheard("connectors.twitter.bot names no account to speak from", retry_after=600.0)
-        await self._mouth.say(account_id, text, key=key, buttons=buttons)
+        await self._mouth.say(account_id, text, key=key, buttons=buttons, picture=picture)
 
     async def round(self) -> None:
         """Do once whatever is due; what fails is tried again later, and says so once."""

@@ -9,9 +9,10 @@ import click
 from config import keys as key_file
 from config.commands import overview, show
 from config.commands.desk import Desk, json_option
-from config.commands.diagnosis import examining, instructions, trying
+from config.commands.diagnosis import examining, findings, instructions, processing, trying
 from config.commands.keyring import keys
 from config.networks.roster import found, muster
+from config.payments.processor import hosted
 
 
 @click.command(
@@ -28,11 +29,17 @@ def doctor(context: click.Context, *, as_json: bool, everything: bool, offline: 
     Exit status 1 if something is broken.
     """
     parts = context.obj.parts
-    found_out = examining.examine(parts) + ([] if offline else trying.networks(parts))
+    found_out = examining.examine(parts)
+    if not offline:
+        found_out += [*trying.networks(parts), *processing.try_out(parts)]
+    paying = hosted(parts.gateway) is not None
     if as_json:
-        show.put({"findings": found_out, "networks": instructions.networks(parts)})
+        destinations = processing.destinations(parts) if paying else []
+        show.put({"findings": found_out, "networks": instructions.networks(parts), "stripe": destinations})
     else:
-        examining.print_findings(found_out)
+        findings.print_findings(found_out)
+        if paying or everything:
+            processing.print_destinations(parts)
         instructions.print_networks(parts, everything=everything)
     if any(finding.state == "broken" for finding in found_out):
         context.exit(1)

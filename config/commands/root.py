@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from config.commands import inbox, lending, looking, months, people, running
+from config.commands import inbox, lending, looking, people, running
 from config.commands.desk import Desk
+from config.commands.money import books, holds, months, paying, tariff
 from config.complaints import Impossible, Misconfigured, one_line
 from core.database import Busy, DatabaseUnavailable
 
@@ -25,6 +26,7 @@ At the month's end:
   flattr months                       which month is at which stage
   flattr close --dry-run              what closing the open month would charge and share
   flattr check                        prove the books
+  flattr reconcile                    hold them against Stripe's own account
 
 \b
 Settings come from flattr.toml (see flattr.toml.example) and from the environment, which wins:
@@ -75,7 +77,18 @@ def flattr(context: click.Context, path: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
-for _group in (running.COMMANDS, looking.COMMANDS, people.COMMANDS, lending.COMMANDS, months.COMMANDS, inbox.COMMANDS):
+for _group in (
+    running.COMMANDS,
+    looking.COMMANDS,
+    people.COMMANDS,
+    lending.COMMANDS,
+    months.COMMANDS,
+    inbox.COMMANDS,
+    books.COMMANDS,
+    holds.COMMANDS,
+    paying.COMMANDS,
+    tariff.COMMANDS,
+):
     for _command in _group:
         flattr.add_command(_command)
 

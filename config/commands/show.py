@@ -76,7 +76,12 @@ def say(text: str = "") -> None:
 
 def put(data: Any) -> None:
     """Data for programs: one JSON document on standard output."""
-    print(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
+    print(as_json(data))
+
+
+def as_json(data: Any) -> str:
+    """Data for programs: one JSON document."""
+    return json.dumps(data, default=_plain, ensure_ascii=False, indent=2)
 
 
 def amount(micros: int, money: Currency) -> str:

@@ -29,4 +29,5 @@ def converse(parts: Parts, tx: Session, event: Messaged, received_at: datetime) 
         to=event.by,
         text=said.text,
         buttons=[(button.label, button.text) for button in said.buttons],
+        picture=said.picture,
     )

@@ -9,6 +9,7 @@ from typing import Literal
 from config.complaints import Misconfigured, closest
 from config.keys import Keys
 from config.networks.restraint import ENFORCED, Restrained
+from config.payments.processor import mode_of
 from config.settings import PREFIX, ConnectorSection, Settings
 from connectors import registry
 from connectors.base import Ability, Connector, Light, Secrets, WebhookConnector
@@ -80,7 +81,10 @@ class Entry:
 
 
 def sandbox_is_on(settings: Settings, connectors: Mapping[str, Connector]) -> bool:
-    """Whether the pretend networks run; Misconfigured if that is asked for where others could reach them."""
+    """Whether the pretend networks run; Misconfigured if that is asked for where others could reach them.
+
+    Never beside real money (`config.payments.processor.check` refuses what asks for it).
+    """
     match settings.sandbox.enabled:
         case "false":
             return False
@@ -97,7 +101,7 @@ def sandbox_is_on(settings: Settings, connectors: Mapping[str, Connector]) -> bo
                 for name, section in settings.connectors.items()
                 if section.enabled and name in connectors and not connectors[name].card.pretend
             ]
-            return settings.hub.is_loopback and not real
+            return settings.hub.is_loopback and not real and mode_of(settings) != "stripe"
 
 
 def muster(settings: Settings, connectors: Mapping[str, Connector], keys: Keys) -> dict[str, Entry]:
@@ -130,7 +134,13 @@ def _pretend(
     elif not settings.hub.is_loopback:
         why = "the sandbox runs on loopback only"
     else:
-        why = "sandbox.enabled is false" if settings.sandbox.enabled == "false" else "a real connector is configured"
+        why = (
+            "sandbox.enabled is false"
+            if settings.sandbox.enabled == "false"
+            else "no pretend likes beside real money"
+            if mode_of(settings) == "stripe"
+            else "a real connector is configured"
+        )
     secrets = {secret.name: (keys.sandbox,) for secret in connector.card.secrets}
     return Entry(connector=connector, on=on, why=why, secrets=secrets, address=_address(connector, settings))
 

@@ -1,4 +1,5 @@
-"""The ways to a platform's sign-in page and back: each asked for by one account, ten minutes long, usable once.
+"""The ways to a platform's sign-in page and back, and to the hub's own personal pages: asked for by one account, short,
+usable once.
 
 The address token and the OAuth state are 32 random bytes each, of which a visit's row holds a hash only. (The message
 with the address is in the outbox until it is purged; after ten minutes, or once used, it is worth nothing.)
@@ -19,6 +20,10 @@ from core.events import AccountRef
 from core.people import persons
 
 LIFE = timedelta(minutes=10)
+STAY = timedelta(minutes=30)
+"""How long the browser that opened a personal page may look at it."""
+OWN = "hub:"
+"""How the hub's own pages are called where networks have their names."""
 MOST = 20
 """Visits that one account may ask for within an hour."""
 _HOUR = timedelta(hours=1)
@@ -33,10 +38,13 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def begin(tx: Session, *, by: AccountRef | None, platform: str, intent: str, at: datetime) -> str:
+def begin(
+    tx: Session, *, by: AccountRef | None, platform: str, intent: str, at: datetime, life: timedelta = LIFE
+) -> str:
     """The token for a personal address; ``by``: who asked (None: the operator).
 
-    What the same account asked for on the same platform before ends. VisitRefused for who asks too often.
+    ``platform``: a network's name, or ``hub:PAGE`` for a page of the hub's own, where PAGE is the word to write for a
+    new address. What the same account asked for there before ends. VisitRefused for who asks too often.
     """
     asker = None
     if by is not None:
@@ -55,7 +63,7 @@ def begin(tx: Session, *, by: AccountRef | None, platform: str, intent: str, at:
         platform=platform,
         intent=intent,
         created_at=at,
-        expires_at=at + LIFE,
+        expires_at=at + life,
     )
     tx.add(visit)
     tx.flush()
@@ -63,10 +71,15 @@ def begin(tx: Session, *, by: AccountRef | None, platform: str, intent: str, at:
     return token
 
 
-def look(tx: Session, token: str, at: datetime) -> Visit | None:
-    """The visit to which an address belongs, if somebody may set out on it now; looking uses nothing up."""
+def look(tx: Session, token: str, at: datetime, *, session: str = "") -> Visit | None:
+    """The visit to which an address belongs, if somebody may set out on it now; looking uses nothing up.
+
+    ``session``: the browser that looks. The one that has entered already may go back to the address for its while.
+    """
     visit = _of_token(tx, token)
-    return visit if visit is not None and visit.used_at is None and at < visit.expires_at else None
+    if visit is None or _may_stay(visit, session, at):
+        return visit
+    return visit if visit.used_at is None and at < visit.expires_at else None
 
 
 def depart(tx: Session, token: str, *, state: str, kept: bytes, session: str, at: datetime) -> None:
@@ -106,6 +119,35 @@ def arrive(tx: Session, *, platform: str, state: str, session: str, at: datetime
     return visit
 
 
+def enter(tx: Session, token: str, *, session: str, at: datetime) -> Visit:
+    """Use an address of the hub's own pages up: from now on only this browser sees what it leads to, for a while.
+
+    Again in the same browser (the person pressed twice, or back): nothing changes, and its while is not longer.
+    VisitRefused for an address that is unknown, too old, or used. Called when a person presses a button, never for
+    merely loading a page: networks load the addresses in messages to show what is behind them.
+    """
+    visit = _of_token(tx, token, lock=True)
+    if visit is None:
+        raise VisitRefused(f"This address is not known. {_remedy(None)}")
+    if _may_stay(visit, session, at):
+        return visit
+    _check_open(visit, at)
+    visit.session_hash, visit.used_at = _hashed(session), at
+    tx.flush()
+    return visit
+
+
+def inside(tx: Session, *, platform: str, session: str, at: datetime) -> Visit | None:
+    """The latest visit to a page of the hub's own that this browser entered and may still look at."""
+    query = (
+        select(Visit)
+        .where(Visit.session_hash == _hashed(session), Visit.platform == platform, col(Visit.used_at) > at - STAY)
+        .order_by(col(Visit.id).desc())
+        .limit(1)
+    )
+    return tx.exec(query).first()
+
+
 def _clear_away(tx: Session, before: datetime) -> None:
     """Delete what is over for long; what another transaction is about to change is left for the next time."""
     over = sa.select(col(Visit.id)).where(col(Visit.expires_at) < before).with_for_update(skip_locked=True)
@@ -119,6 +161,13 @@ def _of_token(tx: Session, token: str, *, lock: bool = False) -> Visit | None:
     return tx.exec(query.execution_options(populate_existing=True)).one_or_none()
 
 
+def _may_stay(visit: Visit, session: str, at: datetime) -> bool:
+    """Whether this browser has entered on one of the hub's own pages, and its while is not over."""
+    if visit.session_hash is None or visit.used_at is None or not visit.platform.startswith(OWN):
+        return False
+    return at - visit.used_at < STAY and _is_hash_of(visit.session_hash, session)
+
+
 def _check_open(visit: Visit, at: datetime) -> None:
     if visit.used_at is not None:
         raise VisitRefused(f"This address was used already. {_remedy(visit)}")
@@ -130,6 +179,8 @@ def _remedy(visit: Visit | None, platform: str = "") -> str:
     if visit is not None and visit.account_id is None:
         return f'Run "flattr sign-in {visit.platform}" for a new one.'
     name = visit.platform if visit is not None else platform
+    if name.startswith(OWN):
+        return f'Write "{name.removeprefix(OWN)}" to the bot for a new one.'
     return f'Write "link {name}" to the bot for a new one.' if name else "Write to the bot for a new one."
 
 

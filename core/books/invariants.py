@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from core.months import dues
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
@@ -73,22 +75,37 @@ RULES: dict[str, str] = {
     "a statement is collected at most once": """
         select statement_id, count(*) from charge where state = 'collected'
          group by statement_id having count(*) > 1""",
-    "a due is negative only after an opposite": """
+    "no creator owes the hub anything": """
         select (account - 3) / 8, sum(micros)
           from (select credit as account, amount_micros as micros from posting where credit % 8 = 3
                 union all select debit, -amount_micros from posting where debit % 8 = 3) movements
-         group by account
-        having sum(micros) < 0
-           and not exists (select 1 from posting p where p.kind = 'share_back' and p.debit = account)""",
+         group by account having sum(micros) < 0""",
     "no more is paid out than was collected": """
         select collected, paid from
           (select (select coalesce(sum(amount_micros), 0) from posting where kind = 'charge') as collected,
-                  (select coalesce(sum(amount_micros), 0) from posting where kind = 'sent') as paid) sums
+                  (select coalesce(sum(case kind when 'sent' then amount_micros else -amount_micros end), 0)
+                     from posting where kind in ('sent', 'sent_back')) as paid) sums
          where paid > collected""",
-    "each payout is reserved in full, and sent at most once": """
+    "each payout is reserved in full, and due again if it was refused": """
+        select y.id, y.state, y.amount_micros, r.micros, b.micros
+          from payout y
+          left join (select rtrim(rtrim(source, '0123456789'), ':') as which, sum(amount_micros) as micros
+                       from posting where kind = 'payout' group by 1) r on r.which = 'payout:' || y.id
+          left join (select rtrim(rtrim(source, '0123456789'), ':') as which, sum(amount_micros) as micros
+                       from posting where kind = 'payout_back' group by 1) b on b.which = 'payout:' || y.id
+         where coalesce(r.micros, 0) <> y.amount_micros
+            or coalesce(b.micros, 0) <> case y.state when 'refused' then y.amount_micros else 0 end""",
+    "each payout is sent at most once": """
         select y.id, y.state, y.amount_micros, t.amount_micros
           from payout y left join posting t on t.kind = 'sent' and t.source = 'payout:' || y.id
-         where (y.state = 'sent') <> (t.id is not null) or t.amount_micros <> y.amount_micros""",
+         where (y.state in ('sent', 'reversed')) <> (t.id is not null) or t.amount_micros <> y.amount_micros""",
+    "no more of a creator's payouts came back than was sent, and all of those that were reversed": """
+        select (account - 3) / 8, sum(sent), sum(reversed), sum(back)
+          from (select 8 * creator_id + 3 as account, amount_micros as sent,
+                       case state when 'reversed' then amount_micros else 0 end as reversed, 0 as back
+                  from payout where state in ('sent', 'reversed')
+                union all select credit, 0, 0, amount_micros from posting where kind = 'sent_back') payouts
+         group by account having sum(back) > sum(sent) or sum(back) < sum(reversed)""",
     "transit holds just the payouts under way": """
         select held, asked from
           (select (select coalesce(sum(amount_micros), 0) from posting where credit = 4)
@@ -114,6 +131,49 @@ RULES: dict[str, str] = {
         select m.id, s.id, s.state from month m join statement s on s.month = m.id
          where (m.stage = 'settled' and s.state in ('review', 'due')) or (m.stage = 'open')
             or (m.stage in ('closed', 'collecting') and s.state = 'review')""",
+    "only what is due can be given up": """
+        select id, state, ends_as from statement
+         where ends_as is not null and (ends_as not in ('lapsed', 'void') or state <> 'due')""",
+    "no more goes back of a statement than was charged, and no more is given again than was taken": f"""
+        select m.family, m.number, m.micros, s.charge_micros
+          from (select replace(replace(kind, '_again', ''), '_back', '') as family, {dues.FLATTR} as number,
+                       sum(case when kind like '%_again' then -amount_micros else amount_micros end) as micros
+                  from posting
+                 where kind in ('charge_back', 'charge_again', 'share_back', 'share_again',
+                                'fee_back', 'fee_again', 'loss', 'loss_again')
+                 group by 1, 2) m
+          left join statement s on m.family = 'charge' and s.id = m.number
+         where m.micros < 0 or (m.family = 'charge' and (s.id is null or m.micros > s.charge_micros))""",  # noqa: S608 - made of the package's constants
+    "no more is taken of a share than there is of it": f"""
+        select b.flattr_id, b.micros, h.micros from ({dues.BACK}) b left join share h on h.flattr_id = b.flattr_id
+         where h.flattr_id is null or b.micros < 0 or b.micros > h.micros""",  # noqa: S608 - as above
+    "a refund that was sent took its money, and one that failed gave it again": """
+        select r.id, r.state, r.amount_micros
+          from refund r
+          left join posting b on b.kind = 'charge_back' and b.source = r.reference || '/statement:' || statement_id
+          left join posting o on o.kind = 'loss' and o.source = r.reference || '/over/statement:' || statement_id
+          left join posting a on a.kind = 'charge_again' and a.source = r.reference || '/statement:' || statement_id
+          left join posting w on w.kind = 'loss_again' and w.source = r.reference || '/over/statement:' || statement_id
+         where coalesce(b.amount_micros, 0) + coalesce(o.amount_micros, 0)
+               <> case when r.state in ('sent', 'failed') then r.amount_micros else 0 end
+            or coalesce(a.amount_micros, 0) + coalesce(w.amount_micros, 0)
+               <> case when r.state = 'failed' then r.amount_micros else 0 end""",
+    "the books have just what each dispute took": """
+        select d.reference, d.taken_micros, m.micros
+          from dispute d
+          left join (select rtrim(rtrim(rtrim(source, '0123456789'), ':/statementover'), '0123456789') as which,
+                            sum(case when kind like '%_again' then -amount_micros else amount_micros end) as micros
+                       from posting
+                      where kind in ('charge_back', 'charge_again')
+                         or (kind in ('loss', 'loss_again') and source like '%/over/statement:%')
+                      group by 1) m on m.which = d.reference || '#'
+         where d.taken_micros <> coalesce(m.micros, 0)""",
+    "what is under a hold was not paid out": f"""
+        select (account - 3) / 8, sum(micros), sum(withheld)
+          from (select credit as account, amount_micros as micros, 0 as withheld from posting where credit % 8 = 3
+                union all select debit, -amount_micros, 0 from posting where debit % 8 = 3
+                union all select account, 0, -micros from ({dues.UNDER_HOLDS}) w) movements
+         group by account having sum(withheld) > 0 and sum(micros) < sum(withheld)""",  # noqa: S608 - as above
 }
 """What must be true, and the query whose rows are the exceptions."""
 

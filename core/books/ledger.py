@@ -15,11 +15,26 @@ from sqlmodel import Session, col
 from core.books.tables import Posting
 from core.database import insert_once, to_micros
 
-KINDS = {1: "stripe", 2: "patron", 3: "creator", 4: "transit", 5: "income", 6: "cost", 7: "loss"}
-"""stripe: money at the processor, whichever it is; patron: a clearing account that returns to zero; creator: what
-the hub owes; transit: payouts under way; income: the hub's fee; cost: card costs borne by patrons; loss: the rest."""
+KINDS = {
+    0: "bank", 1: "stripe", 2: "patron", 3: "creator", 4: "transit", 5: "income", 6: "cost", 7: "loss",
+}  # fmt: skip
+"""bank: the operator's own account at a bank; stripe: money at the processor, whichever it is; patron: a clearing
+account that returns to zero; creator: what the hub owes; transit: payouts under way; income: the hub's fee; cost: card
+costs borne by patrons; loss: the rest."""
 
-STRIPE, TRANSIT, INCOME, COST, LOSS = 1, 4, 5, 6, 7
+BANK, STRIPE, TRANSIT, INCOME, COST, LOSS = 0, 1, 4, 5, 6, 7
+
+# Kinds of postings and their sources; an opposite's source begins with the processor's object that brought it.
+#   charge, cost, fee   statement:ID       a statement was collected
+#   share               flattr:ID          of it, to the creator
+#   payout, payout_back payout:ID:PERSON   reserved for a payout; refused, so due again
+#   sent, sent_back     payout:ID, TRR_ID  the payout went out; some of it came back, so due again
+#   charge_back, share_back, fee_back, loss     X/statement:ID, X/flattr:ID   a refund or dispute took money
+#   loss                X/over/statement:ID     and more than had been charged
+#   charge_again, share_again, fee_again, loss_again    the same, the other way: a dispute won, a refund that failed
+#   void                hold:ID/flattr:ID  crumbs below a minor unit of a voided share
+#   cost_paid, cost_borne, cost_lost, and each with _back    TXN_ID    the processor's costs: patrons', income's, loss
+#   withdrawn, topped_up, lost               TXN_ID    between the processor and the operator's bank; or simply gone
 
 
 def patron(person_id: int) -> int:
@@ -33,7 +48,7 @@ def creator(person_id: int) -> int:
 
 
 def describe(account: int) -> str:
-    """An account's name for people: ``creator:5``, ``income``."""
+    """An account's name for people: ``creator:5``, ``income``, ``bank``."""
     person, kind = divmod(account, 8)
     name = KINDS[kind]
     return f"{name}:{person}" if person else name

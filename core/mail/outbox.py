@@ -44,11 +44,13 @@ def put(
     to: AccountRef | None = None,
     text: str | None = None,
     buttons: Sequence[tuple[str, str]] = (),
+    picture: str | None = None,
 ) -> bool:
     """Put a note into the outbox; False: the same (kind and source) was said before, nothing changes.
 
     It goes ``to`` an account, else to where the person last spoke. Without ``text`` it is rendered from kind and
-    source when it is sent. ``buttons`` are pairs of label and text. ValueError if it is for nobody.
+    source when it is sent. ``buttons`` are pairs of label and text; ``picture`` names the picture that goes with the
+    text, if one does (see `OutboxNote`). ValueError if it is for nobody.
     """
     if to is None and person_id is None:
         raise ValueError("a note needs a person or an account to go to")
@@ -63,6 +65,7 @@ def put(
             "account_id": to.account_id if to else None,
             "text": text,
             "buttons": written(buttons),
+            "picture": picture,
             "state": "waiting",
             "attempts": 0,
             "next_at": at,

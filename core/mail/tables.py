@@ -59,6 +59,8 @@ class OutboxNote(SQLModel, table=True):
     """What to say; None: rendered from kind and source when it is first sent, and kept here from then on."""
     buttons: str | None = None
     """The choices under it: a JSON list of [label, text]."""
+    picture: str | None = None
+    """What picture goes with it, as in statement:77; it is made when the note is sent and never kept."""
     state: str = "waiting"
     """waiting, sending (the platform is being asked), sent, failed (given up; the operator sees it)."""
     attempts: int = 0

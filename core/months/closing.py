@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from core.database import to_micros
+from core.holds import judging, sameness
 from core.months.tables import Month
 from core.months.verdicts import COUNTING
 from core.rules import Rules
@@ -130,7 +131,8 @@ _STEPS = (_TABLE, _EMPTY, _SKIP, _RANK, _COUNT, _CHARGE, _CAP_PER_CREATOR, _WHOL
 def close_chunk(tx: Session, rules: Rules, month: int, at: datetime) -> int:
     """Close the next statements of a month under review; the number closed, 0 once all are.
 
-    With the last of them the month itself is closed; the caller commits, and calls again.
+    With the last of them the month itself is closed, and what looks like abuse is held; the caller commits, and calls
+    again.
     """
     row = tx.get(Month, month, with_for_update=True, populate_existing=True)
     if row is None or row.stage != "review":
@@ -141,7 +143,10 @@ def close_chunk(tx: Session, rules: Rules, month: int, at: datetime) -> int:
     if not ids:
         row.stage, row.closed_at = "closed", at
         tx.flush()
+        judging.judge(tx, rules, month, at)
         return 0
+    # Once more: a card may have been entered since the review began.
+    sameness.void(tx, month, at, statements=(ids[0], ids[-1]))
     values: dict[str, Any] = {
         "month": month, "first": ids[0], "last": ids[-1], "at": to_micros(at),
         "minor": rules.money.minor_micros, "least": max(1, rules.charge_min_micros),

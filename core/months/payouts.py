@@ -1,59 +1,37 @@
 """Payout runs: one transfer per creator for everything due, aggregated over patrons and months.
 
-A run is a row. It first reserves every payout (a row, and a posting into transit), then sends them one by one;
+A run is a row. It first reserves every payout (a row, and a posting into transit), then sends them;
 starting it again continues it. What is below the minimum is carried and never lapses.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from core.books import ledger
-from core.database import Database, to_micros
+from core.database import Database, take_turns
 from core.mail import outbox
+from core.money import show
+from core.months import affording, dues
 from core.months.tables import Payout, PayoutRun
+from core.payments import calling
 from core.payments.gateway import Done, Gateway, Outcome, Refused, TransferRequest, Unknown
+from core.payments.hosted import HostedGateway
+from core.payments.states import TransferState
+from core.people import audit
 from core.periods import month_of, month_start
+from core.recipients import onboarding
 from core.rules import Rules
 
-BACK = """
-select cast(substr(source, length(rtrim(source, '0123456789')) + 1) as bigint) as flattr_id,
-       cast(sum(amount_micros) as bigint) as micros
-  from posting where kind = 'share_back' group by 1
-"""
-"""What was taken back of shares, by their flattr (the number at the end of the source)."""
+BACK = dues.BACK
+"""What was taken back of shares, by their flattr."""
 
-# What is due, each part with its age; "at" is null for what counts against (or, sent back, again for) the oldest
-# money whatever its own time: a payout that was refused leaves all ages as they were. What was taken back of a share
-# is as old as the share.
-_DUES = f"""
-with root as (select id, coalesce(merged_into_id, id) as person_id from person),
-     back as ({BACK}),
-     due as (select credit as account, amount_micros as micros, case when kind <> 'payout_back' then at end as at
-               from posting where credit % 8 = 3
-             union all
-             select debit, -amount_micros, null from posting where debit % 8 = 3 and kind <> 'share_back'
-             union all
-             select p.credit, -b.micros, p.at
-               from back b join posting p on p.kind = 'share' and p.source = 'flattr:' || b.flattr_id),
-     early as (select 8 * h.creator_id + 3 as account, sum(h.micros - coalesce(b.micros, 0)) as micros
-                 from share h join statement s on s.id = h.statement_id
-                 left join back b on b.flattr_id = h.flattr_id
-                where s.early and s.state = 'collected' and s.collected_at > :previous group by 1)
-select d.person_id, r.person_id as creator_id, d.micros - coalesce(least_of, 0) as micros, d.old_micros,
-       c.left_at is not null as gone
-  from (select (account - 3) / 8 as person_id, account, sum(micros) as micros,
-               sum(case when at is null or at <= :old then micros else 0 end) as old_micros
-          from due group by account) d
-  join root r on r.id = d.person_id
-  join person c on c.id = r.person_id
-  left join (select account, micros as least_of from early) e on e.account = d.account
- where c.payable_since is not null and (c.cooling_until is null or c.cooling_until <= :at)
- order by r.person_id, d.person_id
-"""  # noqa: S608 - made of this module's constants
+BATCH = 100
+"""Payouts that are noted as asked for in one commit; after a crash so many are looked up before they are sent."""
 
 
 def due_period(tx: Session, rules: Rules, at: datetime) -> int | None:
@@ -76,25 +54,17 @@ def next_run(tx: Session, rules: Rules, at: datetime) -> datetime:
 
 def begin(tx: Session, rules: Rules, period: int, at: datetime) -> int:
     """Make the run's row and reserve its payouts; the run's id."""
-    previous = tx.execute(sa.select(sa.func.max(col(PayoutRun.started_at)))).scalar_one_or_none()
+    take_turns(tx, "dues")  # nobody takes back meanwhile what is about to be reserved
+    reserved: dict[int, list[dues.Part]] = {}
+    for part in dues.payable(tx, rules, at):
+        reserved.setdefault(part.creator_id, []).append(part)
     run = PayoutRun(period=period, started_at=at)
     tx.add(run)
     tx.flush()
     assert run.id is not None
-    reserved: dict[int, list[tuple[int, int, int, bool]]] = {}
-    rows = tx.execute(
-        sa.text(_DUES),
-        {
-            "at": to_micros(at),
-            "old": to_micros(at - timedelta(days=rules.pending_days)),
-            # Before the first run nothing was collected "after the previous one": then all early money waits.
-            "previous": to_micros(previous) if previous else -1,
-        },
-    )
-    for person_id, creator_id, micros, old_micros, gone in rows:
-        reserved.setdefault(creator_id, []).append((person_id, int(micros), int(old_micros), bool(gone)))
+    destinations = onboarding.active_accounts(tx) if reserved else {}
     for creator_id, parts in reserved.items():
-        _reserve(tx, rules, run.id, creator_id, parts, at)
+        _reserve(tx, rules, run.id, creator_id, parts, destinations.get(creator_id), at)
     return run.id
 
 
@@ -103,80 +73,80 @@ def _reserve(
     rules: Rules,
     run_id: int,
     creator_id: int,
-    parts: list[tuple[int, int, int, bool]],
+    parts: list[dues.Part],
+    destination: str | None,
     at: datetime,
 ) -> None:
     """One payout for a creator, drawn from every person whose accounts were merged into them."""
-    available = sum(max(0, micros) for _, micros, _, _ in parts)
-    whole = rules.money.floor(available)
+    whole = rules.money.floor(sum(max(0, part.micros) for part in parts))
     # A fraction of a minor unit cannot be paid: however old, it hurries nothing.
-    old = rules.money.floor(sum(max(0, old_micros) for _, _, old_micros, _ in parts))
-    hurry = old > 0 or any(gone for _, _, _, gone in parts)
+    old = rules.money.floor(sum(max(0, part.old_micros) for part in parts))
+    hurry = old > 0 or any(part.gone for part in parts)
     if whole < (rules.money.minor_micros if hurry else rules.payout_min_micros):
         return
-    payout = Payout(run_id=run_id, creator_id=creator_id, amount_micros=whole, asked_at=at)
+    payout = Payout(run_id=run_id, creator_id=creator_id, amount_micros=whole, destination=destination, asked_at=at)
     tx.add(payout)
     tx.flush()
     left = whole
-    for person_id, micros, _, _ in parts:
-        taken = min(left, max(0, micros))
+    for part in parts:
+        taken = min(left, max(0, part.micros))
         ledger.post(
-            tx, kind="payout", source=f"payout:{payout.id}:{person_id}", at=at,
-            debit=ledger.creator(person_id), credit=ledger.TRANSIT, amount_micros=taken,
+            tx, kind="payout", source=f"payout:{payout.id}:{part.person_id}", at=at,
+            debit=ledger.creator(part.person_id), credit=ledger.TRANSIT, amount_micros=taken,
         )  # fmt: skip
         left -= taken
 
 
-_LAST = """
-select p.id, p.source from posting p
- where p.debit = :account and p.debit % 8 <> 2 and p.kind = 'payout'
-   and not exists (select 1 from posting b where b.kind = 'payout_back' and b.source = p.source)
- order by p.id desc limit 1
-"""
-
-
-def reach(tx: Session, account: int) -> tuple[int, datetime | None]:
-    """How far a creator's account was paid: the last payout's posting, and until when early money went with it.
-
-    The payouts under way count, those sent back do not. (0, None): nothing was paid.
-    """
-    last = tx.execute(sa.text(_LAST), {"account": account}).one_or_none()
-    if last is None:
-        return 0, None
-    posting_id, source = last
-    payout = tx.get_one(Payout, int(source.split(":")[1]))
-    before = sa.select(sa.func.max(col(PayoutRun.started_at))).where(col(PayoutRun.id) < payout.run_id)
-    return posting_id, tx.execute(before).scalar_one_or_none()
-
-
 def send(db: Database, rules: Rules, gateway: Gateway, at: datetime) -> int:
-    """Send every payout that has no answer yet and finish runs that have none left; the number of calls made."""
-    with db.reading() as tx:
-        waiting = tx.execute(
-            sa.select(col(Payout.id), col(Payout.creator_id), col(Payout.amount_micros), col(Payout.attempt))
-            .where(col(Payout.state) == "asked", col(Payout.asked_at) <= at)
-            .order_by(col(Payout.id))
-        ).all()
-    for payout_id, creator_id, amount_micros, attempt in waiting:
-        request = TransferRequest(
-            payout_id=payout_id,
-            attempt=attempt,
-            creator_id=creator_id,
-            amount_minor=rules.money.minor(amount_micros),
-            currency=rules.money.code,
-        )
-        outcome = gateway.transfer(request, at)
-        with db.transaction() as tx:
-            record(tx, rules, payout_id, outcome, at)
+    """Send every payout that has no answer yet and finish runs that have none left; the number of calls made.
+
+    Those that may have been asked for come first: their money may be gone already. Of the others only what the
+    available balance covers is sent. One that fails by a bug is put off, and the rest go on.
+    """
+    made = 0
+    for choose in (affording.unanswered, affording.affordable):
+        payout_ids = choose(db, rules, gateway, at)
+        for first in range(0, len(payout_ids), BATCH):
+            with db.transaction() as tx:
+                requests = _ask(tx, rules, payout_ids[first : first + BATCH], at)
+            for request, outcome in calling.answers(gateway.transfer, requests, at, at_once=gateway.at_once):
+                keep = partial(_record, rules=rules, payout_id=request.payout_id, at=at)
+                calling.keep(db, keep, outcome, f"recording payout {request.payout_id}")
+            made += len(requests)
     with db.transaction() as tx:
         unsent = sa.exists().where(col(Payout.run_id) == col(PayoutRun.id), col(Payout.state) == "asked")
         tx.execute(sa.update(PayoutRun).where(col(PayoutRun.finished_at).is_(None), ~unsent).values(finished_at=at))
-    return len(waiting)
+    return made
+
+
+def _ask(tx: Session, rules: Rules, payout_ids: list[int], at: datetime) -> list[TransferRequest]:
+    """Note that these are asked for now; the requests to make, of those that are still to be sent."""
+    query = select(Payout).where(col(Payout.id).in_(payout_ids), *affording.due(at)).order_by(col(Payout.id))
+    rows = tx.exec(query.with_for_update().execution_options(populate_existing=True)).all()
+    for payout in rows:
+        payout.calls += 1
+    tx.flush()
+    return [
+        TransferRequest(
+            payout_id=payout.id or 0,
+            attempt=payout.attempt,
+            creator_id=payout.creator_id,
+            amount_minor=rules.money.minor(payout.amount_micros),
+            currency=rules.money.code,
+            destination=payout.destination,
+            asked_before=payout.calls > 1,
+        )
+        for payout in rows
+    ]
+
+
+def _record(tx: Session, outcome: Outcome, *, rules: Rules, payout_id: int, at: datetime) -> None:
+    record(tx, rules, payout_id, outcome, at)
 
 
 def record(tx: Session, rules: Rules, payout_id: int, outcome: Outcome, at: datetime) -> None:
     """Take the gateway's answer about a payout into the books; a second answer changes nothing."""
-    payout = tx.get_one(Payout, payout_id, with_for_update=True)
+    payout = tx.get_one(Payout, payout_id, with_for_update=True, populate_existing=True)
     if payout.state != "asked":
         return
     match outcome:
@@ -186,6 +156,11 @@ def record(tx: Session, rules: Rules, payout_id: int, outcome: Outcome, at: date
                 tx, kind="sent", source=f"payout:{payout_id}", at=at,
                 debit=ledger.TRANSIT, credit=ledger.STRIPE, amount_micros=payout.amount_micros,
             )  # fmt: skip
+        case Refused(reason, passes=True):
+            # A definite no, so it is asked for anew; hence as one that was never asked before.
+            payout.reason, payout.asked_at = reason, at + rules.retry_unknown
+            payout.attempt, payout.calls = payout.attempt + 1, 0
+            return
         case Refused(reason):
             payout.state, payout.reason, payout.answered_at = "refused", reason, at
             reserved = tx.execute(
@@ -201,3 +176,85 @@ def record(tx: Session, rules: Rules, payout_id: int, outcome: Outcome, at: date
             payout.reason, payout.asked_at = reason, at + rules.retry_unknown
             return
     outbox.put(tx, kind="payout", source=f"payout:{payout_id}", at=at, person_id=payout.creator_id)
+
+
+def hurry(tx: Session, rules: Rules, at: datetime) -> int:
+    """Money became available: what waits for it is asked for now; how many payouts that are.
+
+    Not those without an answer, which wait for something else.
+    """
+    waiting = sa.update(Payout).where(col(Payout.state) == "asked", col(Payout.calls) == 0, col(Payout.asked_at) > at)
+    return tx.exec(waiting.values(asked_at=at).execution_options(synchronize_session="fetch")).rowcount
+
+
+def learn(tx: Session, rules: Rules, state: TransferState, at: datetime) -> None:
+    """Take in how a transfer stands at the processor: that it was made, and what of it was taken back.
+
+    What was taken back is due to the creator again, and they are told; the same again changes nothing. A transfer
+    that is none of this hub's payouts is passed over. ValueError for one that the books cannot agree with.
+    """
+    payout = tx.exec(select(Payout).where(Payout.reference == state.reference)).one_or_none()
+    if payout is None and state.payout_id is not None:
+        payout = tx.get(Payout, state.payout_id)
+    if payout is None or payout.id is None:
+        return
+    if payout.amount_micros != state.amount_minor * rules.money.minor_micros:
+        raise ValueError(f"transfer {state.reference} has another amount than payout {payout.id}; look at both")
+    record(tx, rules, payout.id, Done(state.reference), at)
+    if payout.reference != state.reference:
+        raise ValueError(f"payout {payout.id} is {payout.state}, but transfer {state.reference} was made for it too")
+    for reference, amount_minor in state.reversals:
+        micros = amount_minor * rules.money.minor_micros
+        if ledger.post(
+            tx, kind="sent_back", source=reference, at=at,
+            debit=ledger.STRIPE, credit=ledger.creator(payout.creator_id), amount_micros=micros,
+        ):  # fmt: skip
+            _tell_reversed(tx, rules, payout, reference, micros, at)
+    if sum(minor for _, minor in state.reversals) >= state.amount_minor:
+        payout.state = "reversed"
+    tx.flush()
+
+
+def _tell_reversed(tx: Session, rules: Rules, payout: Payout, reference: str, micros: int, at: datetime) -> None:
+    text = (
+        f"{show(micros, rules.money)} of your payout of {show(payout.amount_micros, rules.money)} were taken back from"
+        " your account with the payment processor. You are owed them again, and the next payout run sends them."
+    )
+    source = f"payout_reversed:{reference}"
+    outbox.put(tx, kind="payout_reversed", source=source, at=at, person_id=payout.creator_id, text=text)
+
+
+def reverse(db: Database, rules: Rules, gateway: Gateway, payout_id: int, at: datetime) -> Outcome:
+    """Take a payout back from the creator's account (an operator's decision); what came back is due to them again.
+
+    Only what their balance at the processor covers can be taken (else Refused). All that is left of it is; what was
+    taken back before is looked up first, so that a lost answer is not followed by a second taking. ValueError, with
+    what to do instead, for a payout that was not sent or a processor that takes nothing back.
+    """
+    with db.reading() as tx:
+        payout = tx.get(Payout, payout_id)
+    if payout is None or payout.state not in ("sent", "reversed") or payout.reference is None:
+        state = payout.state if payout else "unknown"
+        raise ValueError(f"payout {payout_id} is {state}; only one that was sent can be taken back")
+    if not isinstance(gateway, HostedGateway):
+        raise ValueError(f"{gateway.name} takes nothing back; this needs a real payment processor")
+    before = _look(db, rules, gateway, payout.reference, at)
+    left = before.amount_minor - sum(minor for _, minor in before.reversals)
+    if left <= 0:
+        return Done(before.reversals[-1][0])
+    number = len(before.reversals) + 1
+    outcome = gateway.reverse(payout.reference, left, key=f"trr-{payout_id}-{number}")
+    _look(db, rules, gateway, payout.reference, at)
+    with db.transaction() as tx:
+        told = outcome.reference if isinstance(outcome, Done) else outcome.reason
+        audit.note(tx, at, "operator", "reverse", f"payout {payout_id}, {left} minor units: {told}")
+    return outcome
+
+
+def _look(db: Database, rules: Rules, gateway: HostedGateway, reference: str, at: datetime) -> TransferState:
+    state = gateway.look_at_transfer(reference)
+    if state is None:
+        raise ValueError(f"the processor knows no transfer {reference}; was the hub moved to another account there?")
+    with db.transaction() as tx:
+        learn(tx, rules, state, at)
+    return state

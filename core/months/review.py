@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from core.database import to_micros
+from core.holds import sameness
 from core.months.tables import Month
 from core.rules import Rules
 
@@ -46,6 +47,7 @@ def start(tx: Session, rules: Rules, month: int, at: datetime) -> bool:
         return False
     row.stage, row.review_at, row.review_ends_at = "review", at, at + rules.review
     tx.flush()
+    sameness.void(tx, month, at)
     for statement in (_PAYABLE, _STATEMENTS, _NOTES):
         tx.execute(sa.text(statement), {"month": month, "at": to_micros(at)})
     return True

@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from core.database import Database
+from core.holds import deciding
 from core.mail.tables import InboxItem
 from core.months import closing, collecting, payouts, review, stages
 from core.months.tables import Month, PayoutRun, Statement
 from core.payments.gateway import Gateway
 from core.people import claims, leaving, subscriptions
 from core.periods import month_end, month_name
+from core.recipients import onboarding
+from core.returns import refunds
 from core.rules import Rules
 
 LOCK = "months"
@@ -76,6 +79,12 @@ def _steps(db: Database, rules: Rules, gateway: Gateway, at: datetime, clear: Cl
         unsettled = tx.exec(select(Month).where(Month.stage != "settled").order_by(col(Month.id))).all()
     for month in unsettled:
         yield from _advance_month(db, rules, gateway, month.id, at, clear)
+    # Before creators are paid: what goes back to a patron is taken from what is still due.
+    with db.transaction() as tx:
+        if moved := deciding.settle(tx, rules, at):
+            yield Step(what=f"{moved} voided holds on their way back")
+    if returned := refunds.send(db, rules, gateway, at):
+        yield Step(what=f"{returned} refunds asked for")
     yield from _pay(db, rules, gateway, at)
 
 
@@ -86,8 +95,10 @@ def _open(db: Database, rules: Rules, at: datetime) -> Iterator[Step]:
             yield Step(what=f"{added} subscriptions added", month=month)
         if lapsed := claims.lapse(tx, rules, at):
             yield Step(what=f"{lapsed} pending flattrs lapsed after {rules.pending_days} days")
-        if ended := leaving.finish(tx):
+        if ended := leaving.finish(tx, at):
             yield Step(what=f"{ended} statements of patrons who left ended")
+        if reminded := onboarding.remind(tx, rules, at):
+            yield Step(what=f"{reminded} creators reminded to finish their onboarding")
 
 
 def _advance_month(
@@ -104,6 +115,10 @@ def _advance_month(
         with db.reading() as tx:
             left = count(tx, month, "due")
         yield Step(what=f"{made} charges tried, {left} still to collect", month=month)
+    if given_up := collecting.give_up(db, rules, gateway, month, at):
+        with db.reading() as tx:
+            left = count(tx, month, "due")
+        yield Step(what=f"{given_up} charges given up, {left} still to collect", month=month)
     with db.transaction() as tx:
         if collecting.settle(tx, month, at):
             yield Step(what="settled", month=month)

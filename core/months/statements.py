@@ -13,23 +13,15 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from core.books import ledger
-from core.months import payouts, worth
+from core.months import payouts, shares, worth
+from core.months.dues import BACK
+from core.months.shares import ShareLine, receipt
 from core.months.tables import Statement
-from core.periods import month_name, month_of
+from core.periods import month_of
 from core.rules import Rules
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareLine:
-    """One flattr's share."""
-
-    receipt: str
-    flattr_id: int
-    url: str
-    title: str | None
-    creator: str
-    creator_id: int
-    micros: int
+__all__ = ["EarnedMonth", "Earnings", "PatronStatement", "ShareLine", "earnings", "patron_statement", "receipt"]
+__all__ += ["statement_months"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +40,10 @@ class PatronStatement:
     """What could not be paid because its creator had not joined; it cost nothing."""
     held: tuple[worth.Line, ...]
     """What its platform had stopped listing, too much at once to be believed either way; it cost nothing."""
+    left_out: tuple[worth.Line, ...]
+    """Everything else that cost nothing: struck out, taken back, one's own, ignored, moved on."""
+    given_back_micros: int
+    """What went back to the patron since: refunds, and what their bank took back."""
     next_attempt_at: datetime | None
     attempts: int
     collected_at: datetime | None
@@ -70,6 +66,8 @@ class Earnings:
     due_micros: int
     waiting_micros: int
     """Of what is due: money of patrons' first two months, which waits one payout run longer."""
+    held_micros: int
+    """Of what is due: kept from payouts until the operator has looked."""
     paid_micros: int
     months: tuple[EarnedMonth, ...]
     open_flattrs: int
@@ -79,18 +77,25 @@ class Earnings:
     next_run: datetime
 
 
-def receipt(month: int, flattr_id: int) -> str:
-    """The receipt of a flattr, the same for patron and creator: ``2026-11-77``."""
-    return f"{month_name(month)}-{flattr_id}"
+_GIVEN_BACK = """
+select coalesce(sum(case when kind = 'charge_again' then -amount_micros else amount_micros end), 0)
+  from posting where kind in ('charge_back', 'charge_again') and source like '%/statement:' || :statement
+"""
 
+_HELD = f"""
+select coalesce(sum(h.micros - coalesce(b.micros, 0)), 0)
+  from hold o
+  join statement s on s.month = o.month and s.patron_id = o.patron_id
+  join share h on h.statement_id = s.id and h.creator_id = o.creator_id
+  left join ({BACK}) b on b.flattr_id = h.flattr_id
+ where o.creator_id in :people and o.state = 'held' and s.state = 'collected'
+"""  # noqa: S608
 
-_SHARES = """
-select h.flattr_id, t.url, t.title, a.handle, a.account_id, h.creator_id, h.micros
-  from share h
-  join flattr f on f.id = h.flattr_id
-  join thing t on t.id = f.thing_id
-  left join account a on a.id = f.author_id
- where h.statement_id = :statement order by h.flattr_id
+_PAID = """
+select (select coalesce(sum(amount_micros), 0) from payout
+         where creator_id in :people and state in ('sent', 'reversed'))
+     - (select coalesce(sum(amount_micros), 0) from posting
+         where kind = 'sent_back' and credit in :accounts and credit % 8 <> 2)
 """
 
 _EARNED = """
@@ -108,7 +113,7 @@ select coalesce(sum(h.micros - coalesce(b.micros, 0)), 0)
   join flattr f on f.author_id = p.account_id and f.month = p.month
   join share h on h.flattr_id = f.id
   join statement s on s.id = h.statement_id
-  left join ({payouts.BACK}) b on b.flattr_id = h.flattr_id
+  left join ({BACK}) b on b.flattr_id = h.flattr_id
  where p.creator_id in :people and s.early and s.state = 'collected'
    and s.collected_at > coalesce((select max(r.started_at) from payout_run r), -1)
 """  # noqa: S608 - made of the package's constants
@@ -127,8 +132,10 @@ def patron_statement(tx: Session, rules: Rules, person_id: int, month: int, at: 
     if row is None or row.state == "review":
         return None
     assert row.id is not None
-    lines = worth.lines(tx, rules, person_id, month, at)
-    shares = tx.execute(sa.text(_SHARES), {"statement": row.id}).all()
+    paid_for = shares.of(tx, row)
+    paying = {line.flattr_id for line in paid_for}
+    lines = [line for line in worth.lines(tx, rules, person_id, month, at) if line.flattr_id not in paying]
+    given_back = tx.execute(sa.text(_GIVEN_BACK), {"statement": str(row.id)}).scalar_one()
     return PatronStatement(
         id=row.id,
         month=month,
@@ -137,19 +144,15 @@ def patron_statement(tx: Session, rules: Rules, person_id: int, month: int, at: 
         charge_micros=row.charge_micros,
         cost_micros=row.cost_micros,
         fee_micros=row.fee_micros,
-        shares=tuple(
-            ShareLine(
-                receipt=receipt(month, flattr_id), flattr_id=flattr_id, url=url, title=title,
-                creator=handle or account_id or "", creator_id=creator_id, micros=micros,
-            )
-            for flattr_id, url, title, handle, account_id, creator_id, micros in shares
-        ),
+        shares=paid_for,
         pending=tuple(line for line in lines if line.state == "pending"),
         held=tuple(line for line in lines if line.state == "held"),
+        left_out=tuple(line for line in lines if line.state not in ("pending", "held")),
+        given_back_micros=int(given_back),
         next_attempt_at=row.next_attempt_at,
         attempts=row.attempts,
         collected_at=row.collected_at,
-    )  # fmt: skip
+    )
 
 
 def statement_months(tx: Session, person_id: int) -> list[int]:
@@ -171,13 +174,16 @@ def earnings(tx: Session, rules: Rules, person_id: int, at: datetime) -> Earning
     early = tx.execute(sa.text(_EARLY).bindparams(among), {"people": people}).scalar_one()
     flattrs, patrons = tx.execute(sa.text(_OPEN).bindparams(among), {"people": people, "month": month_of(at)}).one()
     due = sum(ledger.owed(tx, ledger.creator(each)) for each in people)
+    held = tx.execute(sa.text(_HELD).bindparams(among), {"people": people}).scalar_one()
+    accounts: sa.BindParameter[Any] = sa.bindparam("accounts", expanding=True)
     paid = tx.execute(
-        sa.text("select coalesce(sum(amount_micros), 0) from payout where creator_id in :people and state = 'sent'")
-        .bindparams(among), {"people": people},
-    ).scalar_one()  # fmt: skip
+        sa.text(_PAID).bindparams(among, accounts),
+        {"people": people, "accounts": [ledger.creator(each) for each in people]},
+    ).scalar_one()
     return Earnings(
         due_micros=due,
         waiting_micros=min(int(early), max(0, due)),
+        held_micros=min(int(held), max(0, due)),
         paid_micros=int(paid),
         months=tuple(
             EarnedMonth(month=month, flattrs=count, gross_micros=int(gross), collected_micros=int(collected))

@@ -65,6 +65,8 @@ class Statement(SQLModel, table=True):
     collected_at: datetime | None = Field(default=None, sa_type=Instant)
     early: bool = False
     """One of the patron's first two paid months: its money waits one payout run longer."""
+    ends_as: str | None = None
+    """lapsed or void: it is given up, and gets this state once the processor says that it can never be collected."""
 
 
 class Share(SQLModel, table=True):
@@ -92,6 +94,10 @@ class Charge(SQLModel, table=True):
     """asked (no answer known: same key again), collected, declined."""
     card_reference: str | None = None
     """The card that was asked, by the gateway's name for it: the same key is never sent with another."""
+    customer: str | None = None
+    """To whom the card belongs at the processor."""
+    on_session: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    """The patron confirms it themselves; it does not count against the days on which a card is tried."""
     reference: str | None = None
     reason: str | None = None
     asked_at: datetime = Field(sa_type=Instant)
@@ -118,9 +124,13 @@ class Payout(SQLModel, table=True):
     creator_id: int = Field(foreign_key="person.id", sa_type=Id, index=True)
     amount_micros: int = Field(sa_type=sa.BigInteger)
     state: str = "asked"
-    """asked (no answer known: same key again), sent, refused (the money is due again)."""
+    """asked (no answer known: same key again), sent, refused (due again), reversed (all of it came back, due again)."""
     attempt: int = 1
-    reference: str | None = None
+    calls: int = Field(default=0, sa_column_kwargs={"server_default": sa.text("0")})
+    """How often the processor was asked for this attempt; counted first."""
+    destination: str | None = None
+    """The creator's account at the processor as it was asked with: the same key is never sent to another."""
+    reference: str | None = Field(default=None, index=True)
     reason: str | None = None
     asked_at: datetime = Field(sa_type=Instant)
     """When the processor was asked; after a call without an answer, when to ask again."""

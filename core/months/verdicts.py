@@ -1,8 +1,9 @@
 """Whether a flattr counts, in one piece of SQL that the closing and the view of the open month share.
 
 It expects the aliases f (flattr), a (account of the author, left-joined), s (any row with the patron's
-``patron_id`` and ``month``), u (the patron's person row), and says one of: withdrawn, struck, moved, declined or
-lapsed, held, skipped, own, ignored, pending, counts. ``{payable}`` is the condition that its creator can be paid.
+``patron_id`` and ``month``), u (the patron's person row), and says one of: withdrawn, struck, moved, declined, lapsed,
+left or same_card (void), held, skipped, own, ignored, pending, counts. ``{payable}`` is the condition that its creator
+can be paid.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from core.rules import Rules
 
 State = (
     Literal["counts", "pending", "held", "own", "ignored", "struck"]
-    | Literal["withdrawn", "moved", "declined", "lapsed", "skipped"]
+    | Literal["withdrawn", "moved", "declined", "lapsed", "skipped", "left", "same_card"]
 )
 
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import count
 
 from sqlmodel import Session
 
 from core.database import Database
-from core.payments.gateway import CardOffer, ChargeRequest, Done, Outcome, Refused, TransferRequest, Unknown
+from core.payments.gateway import (
+    CardOffer,
+    ChargeRequest,
+    Done,
+    GivenUp,
+    Outcome,
+    RefundRequest,
+    Refused,
+    TooLate,
+    TransferRequest,
+    Unknown,
+)
 from core.payments.tables import SandboxMovement
 
 CARDS = (
@@ -31,6 +43,8 @@ class SandboxGateway:
 
     name = "sandbox"
     pretend = True
+    at_once = 1
+    onboards = False
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,10 +52,6 @@ class SandboxGateway:
     def cards(self) -> tuple[CardOffer, ...]:
         """The pretend cards, each with what it does."""
         return CARDS
-
-    def can_pay(self, creator_id: int) -> bool:
-        """Pretend creators need no bank."""
-        return True
 
     def charge(self, request: ChargeRequest, at: datetime) -> Outcome:
         """As the card's last digits say; a key that is known gets its first answer again, whatever the card now is.
@@ -66,6 +76,28 @@ class SandboxGateway:
         with self._database.transaction() as tx:
             self._remember(tx, request.key, "transfer", request.amount_minor, request.currency, _DONE, at)
         return Done(f"pretend-{request.key}")
+
+    def give_up(self, statement_id: int, at: datetime) -> GivenUp:
+        """Too late for what was collected, also where the answer got lost; nothing else is ever under way here."""
+        with self._database.reading() as tx:
+            for attempt in count(1):
+                key = f"pi-confirm-{statement_id}-{attempt}"
+                known = tx.get(SandboxMovement, key)
+                if known is None:
+                    break
+                if known.outcome == _DONE:
+                    return TooLate(f"pretend-{key}")
+        return Done("")
+
+    def refund(self, request: RefundRequest, at: datetime) -> Outcome:
+        """Always arrives."""
+        with self._database.transaction() as tx:
+            self._remember(tx, request.key, "refund", request.amount_minor, request.currency, _DONE, at)
+        return Done(f"pretend-{request.key}")
+
+    def available_minor(self, currency: str) -> int | None:
+        """Pretend money never runs out: more than anybody can be owed."""
+        return 10**15
 
     @staticmethod
     def _remember(

@@ -10,8 +10,9 @@ from sqlmodel import Session, col, select
 
 from core.access import grants
 from core.books import ledger
-from core.months.tables import Statement
-from core.people import codes, holding, persons
+from core.months import answering
+from core.months.tables import Charge, Statement
+from core.people import cards, codes, holding, persons
 from core.people.exporting import export
 from core.people.tables import Budget, Ignore, Pause, Person, Skip, Subscription
 from core.rules import Rules
@@ -29,7 +30,7 @@ class Left:
     statements: int
     """Statements that will not be charged any more."""
     resolving: int
-    """Charges whose outcome the processor has not told yet; they end as it says, and nothing is tried again."""
+    """Charges whose outcome the processor has not told yet: given up, unless it says that they were collected."""
     subscriptions: int
     accounts: int
     dues_micros: int
@@ -58,7 +59,7 @@ update flattr set voided = 'left' where patron_id in :people and voided is null 
 # still to be collected; left to itself it reads every person.
 _UNRESOLVED = """
 select s.id from statement s cross join person p
- where s.state = 'due' and p.id = s.patron_id and p.left_at is not null
+ where s.state = 'due' and s.ends_as is null and p.id = s.patron_id and p.left_at is not null
 """
 
 _FORGET_CARDS = """
@@ -67,6 +68,9 @@ delete from card
    and not exists (select 1 from statement s
                     where s.patron_id = card.person_id and s.state in ('review', 'due'))
 """
+
+
+_GONE = " returning reference, customer"
 
 
 def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
@@ -105,7 +109,7 @@ def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
     person.cap_per_flattr_micros = person.cap_per_creator_micros = None
     person.bears_cost = False
     tx.flush()
-    ended_statements = finish(tx, people)
+    ended_statements = finish(tx, at, people)
     for row in list(tx.identity_map.values()):  # what this transaction has read before is out of date
         if isinstance(row, Flattr | Like):
             tx.expire(row)
@@ -119,11 +123,11 @@ def stop(tx: Session, rules: Rules, person_id: int, at: datetime) -> Left:
     )
 
 
-def finish(tx: Session, people: list[int] | None = None) -> int:
-    """End the statements of those who left and forget their cards; how many statements ended. Safe to repeat.
+def finish(tx: Session, at: datetime, people: list[int] | None = None) -> int:
+    """End the statements of those who left and forget their cards; how many will not be charged. Safe to repeat.
 
-    A statement whose charge has an unknown outcome stays until that is known, and the card with it: asking again
-    needs both. To be called before charges are tried, so that a refusal is not followed by another try.
+    One that the processor was never asked about is void at once. Of any other the processor has to say first that it
+    cannot be collected any more (`core.months.collecting.give_up`); the card is kept until then.
     """
     if people is None:
         whose = col(Statement.id).in_(tx.execute(sa.text(_UNRESOLVED)).scalars().all())
@@ -131,40 +135,41 @@ def finish(tx: Session, people: list[int] | None = None) -> int:
         whose = col(Statement.patron_id).in_(people)
     open_statements = (
         select(Statement)
-        .where(whose, col(Statement.state).in_(("review", "due")))
+        .where(whose, col(Statement.state).in_(("review", "due")), col(Statement.ends_as).is_(None))
         .order_by(col(Statement.id))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     rows = tx.exec(open_statements).all()  # locked first: a charge that is being asked for is then visible
-    asked = set(
-        tx.execute(
-            sa.text("select statement_id from charge where state = 'asked' and statement_id in :ids").bindparams(
-                sa.bindparam("ids", expanding=True)
-            ),
-            {"ids": [row.id for row in rows]},
-        ).scalars()
-    )
-    ended = [row for row in rows if row.id not in asked]
-    for row in ended:
-        row.state, row.next_attempt_at = "void", None
+    tried = select(Charge.statement_id, Charge.state).where(col(Charge.statement_id).in_([row.id for row in rows]))
+    charges = set(tx.exec(tried).all())
+    asked, unresolved = {each for each, _ in charges}, {each for each, state in charges if state == "asked"}
+    for row in rows:
+        if row.id in asked:
+            answering.give_up(row, "void", at)
+        else:
+            row.state, row.next_attempt_at = "void", None
     tx.flush()
-    _forget_cards(tx, people)
-    return len(ended)
+    _forget_cards(tx, at, people)
+    return sum(row.id not in unresolved for row in rows)
 
 
-def _forget_cards(tx: Session, people: list[int] | None) -> None:
+def _forget_cards(tx: Session, at: datetime, people: list[int] | None) -> None:
     if people is None:
-        tx.execute(sa.text(_FORGET_CARDS))
+        gone = tx.execute(sa.text(_FORGET_CARDS + _GONE)).all()
     else:
-        _run(tx, _FORGET_CARDS + " and card.person_id in :people", people)
+        bound = sa.text(_FORGET_CARDS + " and card.person_id in :people" + _GONE)
+        gone = tx.execute(bound.bindparams(sa.bindparam("people", expanding=True)), {"people": people}).all()
+    cards.let_go(tx, [(row.reference, row.customer) for row in gone], at)
 
 
 def _under_way(tx: Session, people: list[int]) -> int:
-    query = select(Statement.id).where(
-        col(Statement.patron_id).in_(people), col(Statement.state).in_(("review", "due"))
+    query = (
+        select(Statement.id)
+        .join(Charge, col(Charge.statement_id) == col(Statement.id))
+        .where(col(Statement.patron_id).in_(people), Statement.state == "due", Charge.state == "asked")
     )
-    return len(tx.exec(query).all())
+    return len(set(tx.exec(query).all()))
 
 
 def _run(tx: Session, statement: str, people: list[int]) -> int:

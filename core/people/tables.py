@@ -94,7 +94,12 @@ class Card(SQLModel, table=True):
     person_id: int = Field(primary_key=True, foreign_key="person.id", sa_type=Id)
     brand: str
     last4: str
-    reference: str
+    reference: str = Field(index=True)
+    customer: str | None = None
+    """To whom it belongs at the processor; None for pretend cards."""
+    fingerprint: str | None = Field(default=None, index=True)
+    """The same for the same card number, whoever enters it; None for pretend cards."""
+    country: str | None = None
     since: datetime = Field(sa_type=Instant)
 
 

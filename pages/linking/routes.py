@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core.access.admission import Arrival, Invitation, TurnedAway
 from pages.forms import LOOPBACK, Forms
-from pages.rendering import HEADERS, Pages
+from pages.rendering import HEADERS, Pages, leaving
 
 COOKIE = "flattr_sign_in"
 """Which browser set out: only it may come back. Lax, since the platform's redirect comes from another site."""
@@ -74,11 +74,7 @@ class _Door:
             "linking_ask.html", invitation=invitation, token=self._forms.token(session), host=self._host
         )
         self._forms.keep(response, session)
-        # Browsers check every redirect after a form against form-action, and a platform's sign-in is often on several
-        # hosts. The page has one form, and nothing in it that is not escaped.
-        anywhere = "https:" if self._secure else "https: http:"
-        policy = HEADERS["Content-Security-Policy"].replace("form-action 'self'", f"form-action 'self' {anywhere}")
-        response.headers["Content-Security-Policy"] = policy
+        response.headers["Content-Security-Policy"] = leaving(secure=self._secure)
         return response
 
     async def leave(self, request: web.Request) -> web.StreamResponse:

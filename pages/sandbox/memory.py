@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Button
+from connectors.base import Button, Picture
 from connectors.sandbox import SandboxConnector, harbour, square
 from pages.sandbox.cast import Player
 
@@ -32,6 +32,7 @@ create table if not exists message (
     id integer primary key autoincrement, platform text not null, person text not null, bot integer not null,
     text text not null, buttons text not null, key text unique, at text not null);
 create index if not exists message_by_person on message (platform, person, id);
+create table if not exists picture (message integer primary key, alt text not null, content blob not null);
 create table if not exists delivery (
     id integer primary key autoincrement, platform text not null, body blob not null,
     attempts integer not null default 0, refused integer);
@@ -66,6 +67,8 @@ class Message:
     text: str
     buttons: tuple[Button, ...]
     at: datetime
+    picture: str | None = None
+    """What its picture shows, in words; None: it has none."""
 
 
 class NoSuch(LookupError):
@@ -140,8 +143,8 @@ class Memory:
         """The latest messages between a person and the bot, oldest first."""
         with self._lock:
             rows = self._file.execute(
-                "select id, bot, text, buttons, at from message where platform = ? and person = ?"
-                " order by id desc limit ?",
+                "select id, bot, text, buttons, at, alt from message left join picture on picture.message = id"
+                " where platform = ? and person = ? order by id desc limit ?",
                 (platform, person, limit),
             ).fetchall()
         return tuple(
@@ -151,9 +154,16 @@ class Memory:
                 text=row[2],
                 buttons=tuple(Button(label=label, text=text) for label, text in json.loads(row[3])),
                 at=datetime.fromisoformat(row[4]).astimezone(UTC),
+                picture=row[5],
             )
             for row in reversed(rows)
         )
+
+    def picture(self, message: int) -> bytes | None:
+        """The picture of a message, as PNG; None if it has none."""
+        with self._lock:
+            row = self._file.execute("select content from picture where message = ?", (message,)).fetchone()
+        return bytes(row[0]) if row else None
 
     def waiting(self) -> list[tuple[int, str, bytes]]:
         """Number, platform and body of the deliveries that the hub has yet to answer for good, in order."""
@@ -171,13 +181,17 @@ def keep_message(
     at: datetime,
     key: str | None = None,
     buttons: Sequence[Button] = (),
+    picture: Picture | None = None,
 ) -> None:
     """Add a message to a chat: the person's own (without a key), or the bot's, once per key."""
     shown = json.dumps([(each.label, each.text) for each in buttons])
-    tx.execute(
+    kept = tx.execute(
         "insert or ignore into message (platform, person, bot, text, buttons, key, at) values (?, ?, ?, ?, ?, ?, ?)",
         (to.platform, to.id, key is not None, text, shown, key, at.isoformat()),
     )
+    if picture is not None and kept.rowcount:
+        values = (kept.lastrowid, picture.alt, picture.content)
+        tx.execute("insert into picture (message, alt, content) values (?, ?, ?)", values)
 
 
 def find_player(tx: sqlite3.Connection, platform: str, person: str) -> Player:

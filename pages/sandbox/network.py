@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Answer, Button, Delivery, Mouth, Unheard
+from connectors.base import Answer, Button, Delivery, Mouth, Picture, Unheard
 from connectors.sandbox import SIGNATURE, body_of
 from pages.sandbox.cast import PLAYERS, WORKS, Player, Work
 from pages.sandbox.memory import NETWORKS, Memory, NoSuch, find_player, find_work, following, keep_message
@@ -169,11 +169,13 @@ class SandboxNetwork:
         """How the hub's bot speaks on one of the networks."""
         return _SandboxMouth(self, platform)
 
-    def hear(self, platform: str, person: str, text: str, *, key: str, buttons: Sequence[Button]) -> None:
+    def hear(
+        self, platform: str, person: str, text: str, *, key: str, buttons: Sequence[Button], picture: Picture | None
+    ) -> None:
         """The bot says something to a person; the same key again shows nothing new."""
         with self.memory.transaction() as tx:
             to = find_player(tx, platform, person)
-            keep_message(tx, to, text, at=self._clock(), key=f"{platform}:{key}", buttons=buttons)
+            keep_message(tx, to, text, at=self._clock(), key=f"{platform}:{key}", buttons=buttons, picture=picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,19 @@ class _SandboxMouth:
     limit: int = LONGEST
     remembers_keys: bool = True
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         """Show a message in the person's chat, once per key; Unheard for good if there is no such person."""
+        hear = self.network.hear
         try:
-            await asyncio.to_thread(self.network.hear, self.platform, account_id, text, key=key, buttons=buttons)
+            await asyncio.to_thread(hear, self.platform, account_id, text, key=key, buttons=buttons, picture=picture)
         except NoSuch as missing:
             raise Unheard(str(missing), final=True) from missing
 

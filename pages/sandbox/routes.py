@@ -64,6 +64,7 @@ def add_routes(
     desk = _Desk(network, deliver, settle, books, month_end, clock, Pages(), Forms(hosts=hosts))
     app.router.add_get("/", desk.page)
     app.router.add_get("/static/{name}", desk.pages.static)
+    app.router.add_get(r"/sandbox/picture/{message:\d{1,15}}", desk.picture)
     for name, act in (
         ("like", desk.like),
         ("say", desk.say),
@@ -203,6 +204,15 @@ class _Desk:
             raise web.HTTPSeeOther(f"/?as={me.platform}:{me.id}#{place}", headers=HEADERS)
 
         return handler
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """A picture that the bot sent."""
+        if not self._forms.known_host(request):
+            return self._refused("This page answers only on the machine it runs on.")
+        content = await asyncio.to_thread(self.network.memory.picture, int(request.match_info["message"]))
+        if content is None:
+            return self._refused("That picture is not there (any more).", status=404)
+        return web.Response(body=content, content_type="image/png", headers={**HEADERS, "Cache-Control": "no-store"})
 
     def _refused(self, reason: str, *, status: int = 403) -> web.Response:
         return self.pages.page("refused.html", status=status, reason=reason)

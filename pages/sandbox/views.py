@@ -151,5 +151,7 @@ LIKELY = {
     "moved": Chip("counts in a later month", "quiet"),
     "lapsed": Chip("nobody joined in time", "quiet"),
     "skipped": Chip("you skip this month", "quiet"),
+    "left": Chip("withdrawn when you left", "quiet"),
+    "same_card": Chip("void: one card on both sides", "quiet"),
 }
 """What the hub makes of a like that does not count now."""

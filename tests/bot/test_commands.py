@@ -74,6 +74,15 @@ SAID: list[tuple[str, said.Command]] = [
     ("card 0002", said.ChooseCard("0002")),
     ("card 2", said.ChooseCard("0002")),
     ("card none", said.RemoveCard()),
+    ("card remove", said.RemoveCard()),
+    ("remove my card", said.RemoveCard()),
+    ("forget the card please", said.RemoveCard()),
+    ("delete card", said.RemoveCard()),
+    ("new card", said.ShowCard()),
+    ("card new", said.ShowCard()),
+    ("card change", said.ShowCard()),
+    ("credit card", said.ShowCard()),
+    ("replace my card", said.ShowCard()),
     ("status", said.Status()),
     ("STATUS!!!", said.Status()),
     ("statsu", said.Guess("statsu", "status", said.Status())),
@@ -141,6 +150,17 @@ SAID: list[tuple[str, said.Command]] = [
     ("earnings", said.ShowEarnings()),
     ("claim", said.Claim()),
     ("claim please", said.Claim()),
+    *(
+        (text, said.Payouts())
+        for text in ("payouts", "payout", "Pay me out!", "pay out", "cash out please", "bank account")
+    ),
+    *(
+        (text, said.Payouts())
+        for text in ("my bank account", "can you pay me out", "set up my payouts", "iban", "pay me")
+    ),
+    ("how do payouts work?", said.Help("payouts")),
+    ("payouts?", said.Help("payouts", "payouts")),
+    ("payouts 20", said.Misread("payouts", 'I did not understand what follows "payouts".', ("payouts",))),
     ("can you claim?", said.Help("claim")),
     ("decline", said.Decline()),
     ("decline yes", said.Decline(sure=True)),
@@ -232,6 +252,7 @@ CHANGES = [
     *(f"flattr {SONG}", SONG, f"subscribe {SONG}", "subscribe github:7 until 2027-03", "unsubscribe github:7"),
     *("pause", "pause github", "resume", "resume github", "ignore github:7", "unignore github:7"),
     *("cap 0.50 per like", "cap off", "cover on", "cover off", "claim", "decline undo", "export"),
+    *("payouts", "pay me out", "bank account", "card remove", "remove my card"),
     *("stop yes", "decline yes", "yes, stop", "quit yes", "delete me yes"),
 ]
 

@@ -26,7 +26,7 @@ from bot.discord.presence import INTENTS, DiscordPresence, DiscordRefused
 from bot.discord.stream import Recorder
 from bot.talk import PlatformFacts, Talk
 from connectors import discord as words
-from connectors.base import Button, Mouth, Unheard
+from connectors.base import Button, Mouth, Picture, Unheard
 from core.database import Database
 from core.events import AccountRef, Gone, Liked, Messaged
 from core.mail import outbox
@@ -46,6 +46,7 @@ from tests.platforms.discord_gateway import (
 )
 
 PATRON = 1033044521375764530
+PICTURE = Picture(name="statement-2026-11.png", content=b"\x89PNG...", alt="Where it went")
 GUILD, CHANNEL, MESSAGE = 1457468924290662599, 1457536551830421524, 1457536955662471180
 HEART, THUMB = "❤️", "👍"
 
@@ -639,6 +640,35 @@ class TestSaying:
     async def test_it_is_a_mouth(self, hub: Hub) -> None:
         assert isinstance(hub.presence, Mouth)
         assert (hub.presence.platform, hub.presence.limit, hub.presence.remembers_keys) == ("discord", 2000, True)
+
+    async def test_a_picture_is_attached_with_its_words_for_who_cannot_see_it(self, hub: Hub) -> None:
+        buttons = [Button(label="Status", text="status")]
+        await hub.presence.say(str(PATRON), "Your statement", key="1", buttons=buttons, picture=PICTURE)
+        (said,) = hub.fake.said
+        (attached,) = said["attachments"]
+        assert (said["content"], len(said["components"])) == ("Your statement", 1)
+        assert (attached["filename"], attached["description"]) == ("statement-2026-11.png", "Where it went")
+        assert hub.fake.files[int(said["id"])] == [PICTURE.content]
+
+    async def test_a_picture_that_discord_does_not_take_costs_no_words(self, hub: Hub) -> None:
+        hub.fake.refuses_files = True
+        await hub.presence.say(str(PATRON), "Your statement", key="1", picture=PICTURE)
+        (said,) = hub.fake.said
+        assert (said["content"], said["attachments"]) == ("Your statement", [])
+
+    async def test_a_picture_whose_answer_was_lost_is_not_sent_again(self, hub: Hub) -> None:
+        hub.fake.fault("message", "lost")
+        with pytest.raises(Unheard):
+            await hub.presence.say(str(PATRON), "Your statement", key="1", picture=PICTURE)
+        await hub.presence.say(str(PATRON), "Your statement", key="1", picture=PICTURE)
+        assert [each["content"] for each in hub.fake.said] == ["Your statement"]
+
+    async def test_who_takes_no_messages_is_asked_once_with_a_picture_too(self, hub: Hub) -> None:
+        hub.fake.closed_to.add(5)
+        with pytest.raises(Unheard) as closed:
+            await hub.presence.say("5", "Your statement", key="1", picture=PICTURE)
+        assert closed.value.final
+        assert len([path for _, path in hub.fake.requests if path.endswith("/messages")]) == 1
 
     async def test_a_lost_answer_does_not_repeat_the_message(self, hub: Hub) -> None:
         hub.fake.fault("message", "lost")

@@ -9,12 +9,14 @@ import pytest
 
 from bot.facebook import mouth as facebook_mouth
 from bot.facebook.mouth import INTRODUCTION, LIMIT, OUTSIDE
-from connectors.base import Button, Unheard
+from connectors.base import Button, Picture, Unheard
 from core.mail import outbox
 from core.mail.tables import OutboxNote
 from tests.bot.facebook_world import PAGE, FacebookWorld, world
 from tests.platforms.misbehaving import CUTS, DROPS, Says
 from tests.scene import Scene
+
+PICTURE = Picture(name="a.png", content=b"\x89PNG", alt="Where it went")
 
 
 @pytest.fixture
@@ -58,6 +60,36 @@ def test_the_first_message_says_that_it_is_a_bots_and_only_that_one(hub: Faceboo
 def test_the_longest_message_fits_with_the_introduction(hub: FacebookWorld) -> None:
     tell(hub, "x" * LIMIT)
     assert len(hub.fake.sent[0][2]) == 2000
+
+
+def test_a_picture_comes_before_its_words_as_a_message_of_its_own(hub: FacebookWorld) -> None:
+    hub.say("fan", "one")
+    drain(hub)
+    tell(hub, "your statement", picture=PICTURE, buttons=[Button(label="Status", text="status")])
+    assert [text for _, _, text in hub.fake.sent[1:]] == ["[image/png a.png b'\\x89PNG']", "your statement"]
+
+
+def test_a_picture_that_messenger_does_not_take_costs_no_words(hub: FacebookWorld) -> None:
+    hub.say("fan", "one")
+    drain(hub)
+    hub.fake.refuses_pictures = True
+    tell(hub, "your statement", picture=PICTURE)
+    assert [text for _, _, text in hub.fake.sent[1:]] == ["your statement"]
+
+
+def test_a_picture_is_not_shown_again_with_a_second_try_of_its_words(hub: FacebookWorld) -> None:
+    hub.say("fan", "one")
+    drain(hub)
+    hub.fake.refuse += [(0, None), (2, None)]
+    with pytest.raises(Unheard):
+        tell(hub, "your statement", picture=PICTURE)
+    tell(hub, "your statement", picture=PICTURE)
+    assert [text for _, _, text in hub.fake.sent[1:]] == ["your statement"]
+
+
+def test_the_very_first_message_is_words_only(hub: FacebookWorld) -> None:
+    tell(hub, "your statement", picture=PICTURE)
+    assert [text for _, _, text in hub.fake.sent] == [INTRODUCTION + "your statement"]
 
 
 def test_choices_are_quick_replies(hub: FacebookWorld) -> None:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from bot.sender import GIVE_UP, Sender
+from bot.sender import GIVE_UP, PICTURES, Sender
 from bot.splitting import split
-from connectors.base import Button, Unheard
+from connectors.base import Button, Picture, Unheard
 from core.database import Database
 from core.events import AccountRef
 from core.mail import outbox
@@ -32,12 +32,21 @@ class Mouth:
     limit: int = 20
     remembers_keys: bool = False
     heard: list[tuple[str, str, str, tuple[str, ...]]] = field(default_factory=list)
+    seen: list[Picture | None] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     asked: asyncio.Event | None = None
     spoke: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+    async def say(
+        self,
+        account_id: str,
+        text: str,
+        *,
+        key: str,
+        buttons: Sequence[Button] = (),
+        picture: Picture | None = None,
+    ) -> None:
         failure = self.failures.pop(0) if self.failures else None
         if isinstance(failure, Unheard):
             raise failure
@@ -46,6 +55,7 @@ class Mouth:
             await asyncio.Event().wait()  # never answers
         if not (self.remembers_keys and key in self.keys):
             self.heard.append((account_id, text, key, tuple(button.label for button in buttons)))
+            self.seen.append(picture)
             self.keys.add(key)
         self.spoke.set()
         if failure is not None:
@@ -56,6 +66,7 @@ class Mouth:
 class Reply:
     text: str
     buttons: Sequence[Button] = ()
+    picture: str | None = None
 
 
 @dataclass
@@ -66,6 +77,7 @@ class Desk:
     at: datetime
     mouth: Mouth = field(default_factory=Mouth)
     rendered: int = 0
+    picture: str | None = None
     words: str = "rendered"
     more: dict[str, Mouth] = field(default_factory=dict)
 
@@ -77,7 +89,7 @@ class Desk:
         self.rendered += 1
         if self.words == "bug":
             raise KeyError("canary")
-        return Reply(f"{self.words} {note.kind} {self.rendered}", [Button(label="Yes", text="yes")])
+        return Reply(f"{self.words} {note.kind} {self.rendered}", [Button(label="Yes", text="yes")], self.picture)
 
     def put(self, text: str | None = "hello", source: str = "1", to: AccountRef | None = ANNA, **more: int) -> None:
         with self.db.transaction() as tx:
@@ -170,12 +182,12 @@ def test_a_retry_repeats_no_part_that_arrived(desk: Desk) -> None:
     desk.put("one two three four\nfive six seven eight nine")
 
     class Later(Mouth):
-        async def say(self, account_id: str, text: str, *, key: str, buttons: Sequence[Button] = ()) -> None:
+        async def say(self, account_id: str, text: str, **more) -> None:
             if text.startswith("five") and not self.failures:
                 self.failures.append(Unheard("spent"))
                 raise Unheard("busy")
             self.failures.clear()
-            await super().say(account_id, text, key=key, buttons=buttons)
+            await super().say(account_id, text, **more)
 
     desk.mouth = Later()
     desk.drain()
@@ -284,6 +296,68 @@ def test_a_note_that_cannot_be_rendered_is_given_up_and_blocks_no_other(desk: De
     assert (failed, sent) == ("failed", "sent")
     assert "KeyError at tests/bot/test_sender.py" in str(desk.notes()[0].error)
     assert "canary" not in str(desk.notes()[0].error)
+
+
+# Pictures
+
+
+def picture_of(tx: Session, note: OutboxNote) -> Picture:
+    return Picture(name="a.png", content=b"png", alt=f"of {note.picture}")
+
+
+def drain_with(desk: Desk, picture=picture_of) -> None:
+    mouths = {desk.mouth.platform: desk.mouth}
+    sender = Sender(desk.db, mouths, desk.render, lambda: desk.at, picture=picture, chance=lambda: 0.5)
+    asyncio.run(sender.drain())
+
+
+def put_pictured(desk: Desk, text: str | None = "one two three four\nfive six") -> None:
+    with desk.db.transaction() as tx:
+        outbox.put(tx, kind="answer", source="1", at=desk.at, to=ANNA, text=text, picture="statement:7")
+
+
+def test_a_picture_goes_with_the_last_part_and_only_its_name_is_kept(desk: Desk) -> None:
+    put_pictured(desk)
+    drain_with(desk)
+    assert desk.mouth.seen == [None, Picture(name="a.png", content=b"png", alt="of statement:7")]
+    assert desk.notes()[0].picture == "statement:7"
+
+
+def test_a_rendered_note_has_the_picture_that_its_words_name(desk: Desk) -> None:
+    desk.put(None)
+    desk.picture = "statement:9"
+    drain_with(desk)
+    assert [each and each.alt for each in desk.mouth.seen] == ["of statement:9"]
+
+
+def test_a_note_without_a_picture_is_drawn_none(desk: Desk) -> None:
+    desk.put()
+    drain_with(desk, picture=lambda tx, note: 1 / 0)
+    assert (desk.mouth.seen, desk.states()) == ([None], [("sent", None)])
+
+
+def test_a_picture_that_cannot_be_made_never_costs_the_words(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    put_pictured(desk, "hello")
+    drain_with(desk, picture=lambda tx, note: 1 / 0)
+    assert (desk.texts(), desk.mouth.seen, desk.states()) == (["hello"], [None], [("sent", None)])
+    assert "its picture cannot be made: ZeroDivisionError" in caplog.text
+
+
+def test_what_fails_with_its_picture_again_and_again_goes_out_without_it(desk: Desk) -> None:
+    class NoPictures(Mouth):
+        async def say(self, account_id: str, text: str, **more) -> None:
+            if more["picture"] is not None:
+                raise Unheard("this platform chokes on pictures")
+            await super().say(account_id, text, **more)
+
+    desk.mouth = NoPictures()
+    put_pictured(desk, "hello")
+    tries = 0
+    while desk.states()[0][0] == "waiting":
+        drain_with(desk)
+        tries += 1
+        desk.at += timedelta(days=1) / 8
+    assert (desk.texts(), desk.states(), tries) == (["hello"], [("sent", None)], PICTURES + 1)
 
 
 async def test_a_running_sender_says_what_it_is_told_of_and_ends_cleanly(sqlite_db: Database, at: datetime) -> None:

@@ -83,6 +83,8 @@ def advance(*words: Any, **more: Any) -> Any:
 
 Database.transaction = transaction  # type: ignore[method-assign]
 SandboxGateway.charge = called("charge")  # type: ignore[method-assign]
+SandboxGateway.give_up = called("give_up")  # type: ignore[method-assign]
+SandboxGateway.refund = called("refund")  # type: ignore[method-assign]
 SandboxGateway.transfer = called("transfer")  # type: ignore[method-assign]
 closing.runner.advance = advance  # type: ignore[assignment]
 

@@ -111,6 +111,8 @@ def test_the_same_books_wherever_the_hub_is_killed(eve: Path, tmp_path: Path, ru
         "after the commit in runner._close",
         "before the commit in collecting.collect",
         "before the charge in collecting.collect",
+        "before the commit in collecting._take",
+        "after the give_up in collecting.give_up",
         "after the commit in runner._pay",
         "after the transfer in payouts.send",
     } <= set(points), "the month did not go through every stage"

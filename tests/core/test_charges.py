@@ -35,7 +35,7 @@ def test_a_patron_whose_card_changes_after_a_lost_answer_is_charged_once(scene, 
     scene.like("pat", "song")
     month = scene.close_month()
     with scene.db.transaction() as tx:
-        cards.choose(tx, pat, card, scene.at) if card else cards.remove(tx, pat)
+        cards.choose(tx, pat, card, scene.at) if card else cards.remove(tx, pat, scene.at)
     scene.at += scene.rules.retry_unknown
     scene.advance()
     with scene.db.transaction() as tx:
@@ -80,7 +80,7 @@ def test_a_hub_killed_between_asking_and_recording_asks_with_the_same_card(scene
     scene.advance()
     scene.at += scene.rules.review
 
-    class Killed(Exception):
+    class Killed(BaseException):
         pass
 
     class Kills(SandboxGateway):

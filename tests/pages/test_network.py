@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import pages
-from connectors.base import Answer, Button, Delivery, Mouth, Unheard
+from connectors.base import Answer, Button, Delivery, Mouth, Picture, Unheard
 from connectors.sandbox import square
 from core.events import Gone, Liked, Messaged, Seen, Unliked
 from pages.sandbox.cast import PLAYERS, TONES, WORKS
@@ -199,3 +199,14 @@ def test_the_cast_can_play_the_worked_example_on_either_network() -> None:
     assert {(each.platform, each.author) for each in WORKS} <= {(each.platform, each.id) for each in PLAYERS}
     assert {each.art for each in WORKS if each.art} == {path.stem for path in drawings.iterdir()}
     assert len(set(TONES.values())) == len(TONES) <= 15
+
+
+async def test_a_picture_stays_with_its_message_once_however_often_it_is_said(network: SandboxNetwork) -> None:
+    mouth = network.mouth("sandbox")
+    picture = Picture(name="a.png", content=b"png", alt="Where it went")
+    for _ in range(2):
+        await mouth.say("ada", "Your statement", key="1-0", picture=picture)
+    await mouth.say("ada", "Anything else?", key="2-0")
+    first, second = [each for each in network.memory.messages("sandbox", "ada") if each.from_bot]
+    assert (first.picture, network.memory.picture(first.id)) == ("Where it went", b"png")
+    assert (second.picture, network.memory.picture(second.id)) == (None, None)

@@ -244,3 +244,30 @@ class Outline(HTMLParser):
             if not self._button:
                 self.nameless.append("button")
             self._button = None
+
+
+async def test_the_statement_comes_with_its_picture_and_leads_to_its_page(visitor: Visitor) -> None:
+    await visitor.say("budget 35")
+    for work in _posts(visitor)[:10]:
+        await visitor.send("like", work=work, liked="1")
+    await visitor.send("month")
+    words = await visitor.say("statement")
+    shown = re.findall(r'<img class="picture" src="(/sandbox/picture/\d+)" alt="([^"]+)"', visitor.text)
+    assert shown
+    assert shown[-1][1].startswith("Where the 35.00 EUR of November 2026 went")
+    async with visitor.http.get(visitor.stage.url + shown[-1][0]) as answer:
+        assert (answer.status, answer.content_type) == (200, "image/png")
+        assert (await answer.read()).startswith(b"\x89PNG")
+    found = re.search(r"/statement/[A-Za-z0-9_-]{43}", words)
+    assert found
+    async with visitor.http.get(visitor.stage.url + found[0]) as answer:
+        page = await answer.text()
+    token = re.search(r'name="token" value="([0-9a-f]{64})"', page)
+    assert token
+    async with visitor.http.post(visitor.stage.url + found[0], data={"token": token[1]}) as answer:
+        page = await answer.text()
+        assert answer.status == 200
+    assert "35.00 EUR" in page
+    assert "pretend money" in page
+    async with visitor.http.get(visitor.stage.url + "/sandbox/picture/999999") as answer:
+        assert answer.status == 404

@@ -51,6 +51,9 @@ class FakeDiscord:
         self.token = "a.test.token"
         self.closed_to: set[int] = set()
         """Users who take no direct messages."""
+        self.refuses_files = False
+        self.files: dict[int, list[bytes]] = {}
+        """What was uploaded with each message."""
         self._faults: dict[str, deque[str]] = {}
         self._by_nonce: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Condition()
@@ -240,14 +243,30 @@ class FakeDiscord:
         kind = self._next_fault("message")
         if kind not in ("", "lost"):
             return self._failure(kind)
-        content = await request.json()
+        content, files = await _upload(request)
+        if files and kind == "" and self.refuses_files:
+            return _json({"message": "Request entity too large", "code": 40005}, 413)
         nonce = content.get("nonce")
         known = self._by_nonce.get(nonce) if content.get("enforce_nonce") else None
         message = known or {
             **_message(self.new_id(), channel_id, user(BOT, "hub", bot=True), content.get("content", "")),
             "components": content.get("components", []),
             "nonce": nonce,
+            "attachments": [
+                {
+                    "id": str(number),
+                    "filename": name,
+                    "description": described,
+                    "size": len(data),
+                    "url": f"https://cdn.discordapp.com/attachments/{number}/{name}",
+                    "proxy_url": f"https://media.discordapp.net/attachments/{number}/{name}",
+                    "content_type": "image/png",
+                }
+                for number, (name, described, data) in enumerate(files)
+            ],
         }
+        if known is None:
+            self.files[int(message["id"])] = [data for _, _, data in files]
         self.messages[int(message["id"])] = message
         if nonce:
             self._by_nonce[nonce] = message
@@ -534,6 +553,25 @@ async def _content(request: web.Request) -> dict[str, Any]:
         content: dict[str, Any] = await request.json()
         return content
     return dict(json.loads((await request.post())["payload_json"]))  # type: ignore[arg-type]
+
+
+async def _upload(request: web.Request) -> tuple[dict[str, Any], list[tuple[str, str, bytes]]]:
+    """What a message says, and the files that came with it: name, description, content.
+
+    https://docs.discord.com/developers/reference#uploading-files
+    """
+    if request.content_type == "application/json":
+        content: dict[str, Any] = await request.json()
+        return content, []
+    form = await request.post()
+    content = json.loads(str(form["payload_json"]))
+    files = []
+    for each in content.get("attachments", ()):
+        part = form[f"files[{each['id']}]"]
+        assert isinstance(part, web.FileField)
+        with part.file:
+            files.append((each["filename"], each.get("description", ""), part.file.read()))
+    return content, files
 
 
 def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

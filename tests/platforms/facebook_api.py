@@ -8,6 +8,8 @@ answers, `odd` spoils lists, `refuse` answers with Facebook's own errors, `usage
 from __future__ import annotations
 
 import base64
+import email
+import email.policy
 import hashlib
 import hmac
 import json
@@ -84,6 +86,7 @@ class FakeFacebook(SignsIn):
         self.spoken: dict[tuple[str, str], datetime] = {}
         """When somebody last wrote to a Page."""
         self.sent: list[tuple[str, str, str]] = []
+        self.refuses_pictures = False
         """Messages that arrived: Page, who, text."""
         self.unticked: set[str] = set()
         """Permissions that people leave out in the dialog."""
@@ -357,6 +360,8 @@ class FakeFacebook(SignsIn):
             case "GET", "reactions":
                 return self._reactions(request, page, node)
             case "POST", "messages" if node == page.page_id:
+                if request.content_type == "multipart/form-data":
+                    return self._show(page, request.headers["Content-Type"], await request.read())
                 return self._say(page, await request.json())
         return _error(100, 33)
 
@@ -371,6 +376,24 @@ class FakeFacebook(SignsIn):
             {"id": self.psid(post.page, user), "name": self.users[user], "type": kind} for user, (kind, _) in newest
         ]
         return self._paged(request, shown, total=len(shown))
+
+    def _show(self, page: FakePage, kind: str, body: bytes) -> web.Response:
+        """https://developers.facebook.com/docs/messenger-platform/send-messages#sending_attachments"""
+        whole = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=email.policy.HTTP)
+        parts = {part.get_param("name", header="content-disposition"): part for part in whole.iter_parts()}
+        message, file = json.loads(parts["message"].get_content()), parts.get("filedata")
+        psid = json.loads(parts["recipient"].get_content())["id"]
+        user = next((each for each in self.users if self.psid(page.page_id, each) == psid), None)
+        if message != {"attachment": {"type": "image", "payload": {}}} or file is None:
+            return _error(100, None, "(#100) Incorrect number of files uploaded. Must upload exactly one file.")
+        if user is None:
+            return _error(100, 2018001, "No matching user found")
+        if self.refuses_pictures:
+            return _error(100, 2018047, "Upload attachment failure.")
+        self.sent.append(
+            (page.page_id, user, f"[{file.get_content_type()} {file.get_filename()} {file.get_content()!r}]")
+        )
+        return web.json_response({"recipient_id": psid, "message_id": f"m_out{len(self.sent)}"})
 
     def _say(self, page: FakePage, body: Mapping[str, Any]) -> web.Response:
         psid, text = body["recipient"]["id"], body["message"]["text"]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Literal
 
 import sqlalchemy as sa
-from rich.markup import escape
 from sqlmodel import Session, col
 
 from config import keys as key_file
 from config.clock import SandboxClock
-from config.commands import show
+from config.commands.diagnosis import processing
+from config.commands.diagnosis.findings import Finding
 from config.commands.lending import unlent
 from config.keys import WHAT_A_LOSS_MEANS
 from config.networks.roster import SHORTEST, red
 from config.parts import Parts
-from core.books import invariants
+from config.payments.processor import hosted
+from core.books import batches, invariants
 from core.mail import inbox, outbox
 from core.months.tables import Month, Statement
 from core.people.tables import Account
@@ -26,17 +25,6 @@ from core.periods import month_end, month_name
 from core.tables import Flattr, Like
 
 _LATE = timedelta(minutes=10)
-_MARKS = {"well": "[green]ok[/]", "note": "[cyan]note[/]", "attention": "[yellow]look[/]", "broken": "[red]broken[/]"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at; ``remedy`` is what to do about it."""
-
-    what: str
-    state: Literal["well", "note", "attention", "broken"]
-    text: str
-    remedy: str = ""
 
 
 def examine(parts: Parts) -> list[Finding]:
@@ -50,7 +38,8 @@ def examine(parts: Parts) -> list[Finding]:
             *_people(tx),
             *_likes(tx, parts),
             *_months(tx, parts),
-            *_books(tx),
+            *_books(tx, parts),
+            *processing.examine(tx, parts),
         ]
 
 
@@ -81,7 +70,10 @@ def _set_up(parts: Parts) -> Iterator[Finding]:
     else:
         yield Finding(what="clock", state="well", text=f"{parts.clock():%Y-%m-%d %H:%M} UTC")
     if parts.gateway.pretend:
-        yield Finding(what="money", state="note", text=f"payments: {parts.gateway.name}; no real money moves")
+        cards = ", with test cards" if hosted(parts.gateway) is not None else ""
+        yield Finding(what="money", state="note", text=f"payments: {parts.gateway.name}{cards}; no real money moves")
+    else:
+        yield Finding(what="money", state="well", text=f"payments: {parts.gateway.name}; the money is real")
     if not hub.public_url and not parts.sandbox:
         yield Finding(
             what="address",
@@ -229,18 +221,9 @@ def _months(tx: Session, parts: Parts) -> Iterator[Finding]:
         yield Finding(what="months", state="well", text="none is overdue")
 
 
-def _books(tx: Session) -> Iterator[Finding]:
-    violations = invariants.broken(tx)
+def _books(tx: Session, parts: Parts) -> Iterator[Finding]:
+    violations = [*map(str, invariants.broken(tx)), *batches.verify(tx, parts.keys.book, parts.rules.money)]
     for violation in violations:
-        yield Finding(what="books", state="broken", text=str(violation), remedy="stop closing months; `flattr check`")
+        yield Finding(what="books", state="broken", text=violation, remedy="stop closing months; `flattr check`")
     if not violations:
         yield Finding(what="books", state="well", text=f"clean: {len(invariants.RULES)} rules hold")
-
-
-def print_findings(findings: Sequence[Finding]) -> None:
-    """The findings as a table; what needs attention has its remedy below it."""
-    made = show.table(["", "what", "as found"])
-    for finding in findings:
-        text = escape(finding.text) + (f"\n[bold]->[/] {escape(finding.remedy)}" if finding.remedy else "")
-        made.add_row(_MARKS[finding.state], escape(finding.what), text)
-    show.console().print(made)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from config import clock as clocks
-from config.commands.diagnosis.examining import Finding
+from config.commands.diagnosis.findings import Finding
 from config.networks.askers import askers_of, client_of
 from config.networks.roster import Entry
 from config.parts import Parts

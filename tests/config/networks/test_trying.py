@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.commands.diagnosis import trying
-from config.commands.diagnosis.examining import Finding
+from config.commands.diagnosis.findings import Finding
 from config.parts import assemble
 from config.settings import ConnectorSection, HubSection, Settings
 from tests.platforms.dailymotion_api import FakeDailymotion

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from core.books import ledger
+from core.database import to_micros
 from core.events import AccountRef
 from core.money import MICROS
+from core.months import collecting
 from core.months.tables import Charge, Statement
-from core.payments.sandbox import CARDS
+from core.payments.sandbox import CARDS, SandboxGateway
 from core.people import budgets, cards, claims, leaving, linking, merging, persons, preferences, subscriptions
 from core.people.tables import Person
 from core.periods import month_of, month_start
@@ -82,29 +84,31 @@ def test_a_statement_under_review_becomes_void(town: Any) -> None:
     assert town.count("statement", "state = 'void'") == 1
 
 
-@pytest.mark.parametrize(("charge", "state"), [(None, "void"), ("declined", "void"), ("asked", "due")])
-def test_only_a_charge_with_an_unknown_outcome_is_resolved_first(town: Any, charge: str | None, state: str) -> None:
+@pytest.mark.parametrize("charge", [None, "declined", "asked"])
+def test_what_was_asked_for_ends_only_with_the_processor_s_word(town: Any, charge: str | None) -> None:
     person, month = settle_in(town), month_of(town.at) - 1
     town.stage(month, "collecting")
     with town.db.transaction() as tx:
-        statement = Statement(patron_id=person, month=month, budget_micros=1, state="due", next_attempt_at=town.at)
+        statement = Statement(
+            patron_id=person, month=month, budget_micros=1, state="due", next_attempt_at=town.at + timedelta(days=1)
+        )
         tx.add(statement)
         tx.flush()
         if charge:
             tx.add(Charge(statement_id=statement.id, attempt=1, state=charge, asked_at=town.at))  # type: ignore[arg-type]
     left = stop(town, person)
     assert (left.statements, left.resolving) == ((0, 1) if charge == "asked" else (1, 0))
-    assert town.count("statement", f"state = '{state}'") == 1
-    assert town.count("card") == (1 if charge == "asked" else 0)
+    due_now = f"state = 'due' and ends_as = 'void' and next_attempt_at = {to_micros(town.at)}"
+    assert town.count("statement", due_now if charge else "state = 'void' and next_attempt_at is null") == 1
+    assert town.count("card") == (1 if charge else 0)
     with town.db.transaction() as tx:
-        assert leaving.finish(tx) == 0  # still unknown
-        for row in tx.exec(select(Charge)).all():
-            row.state = "declined"
-        tx.flush()
-        assert leaving.finish(tx) == (1 if charge == "asked" else 0)
-        assert leaving.finish(tx) == 0
-    assert town.count("statement", "state = 'void' and next_attempt_at is null") == 1
+        assert leaving.finish(tx, town.at) == 0  # it is in the processor's hands now
+    assert collecting.give_up(town.db, town.rules, SandboxGateway(town.db), month, town.at) == (1 if charge else 0)
+    with town.db.transaction() as tx:
+        assert leaving.finish(tx, town.at) == 0
+    assert town.count("statement", "state = 'void' and next_attempt_at is null and ends_as is null") == 1
     assert town.count("card") == 0
+    assert town.count("charge", "state = 'asked'") == 0
 
 
 def test_collected_statements_stay_as_they_are(town: Any) -> None:
@@ -218,5 +222,5 @@ def test_a_card_that_waited_for_an_outcome_is_forgotten_once_that_is_known(town:
     with town.db.transaction() as tx:
         tx.exec(select(Statement)).one().state = "collected"
         tx.flush()
-        assert leaving.finish(tx) == 0
+        assert leaving.finish(tx, town.at) == 0
     assert town.count("card") == 0

@@ -97,8 +97,8 @@ def test_what_is_under_way_stays_under_the_old_number(town: Any) -> None:
     with town.db.transaction() as tx:
         cards.choose(tx, ann, CARDS[1], town.at)
         assert cards.card_of(tx, bob).reference == CARDS[1].reference  # type: ignore[union-attr]
-        assert cards.remove(tx, ann)
-        assert not cards.remove(tx, ann)
+        assert cards.remove(tx, ann, town.at)
+        assert not cards.remove(tx, ann, town.at)
         assert cards.card_of(tx, bob) is None
 
 

@@ -15,7 +15,7 @@ from config.closing import Bill, Result
 from config.commands import show
 from config.commands.desk import Desk, MonthName, json_option
 from config.parts import Parts
-from core.books import invariants
+from core.books import batches, invariants
 from core.money import Currency
 from core.months import stages
 from core.months.runner import Step
@@ -213,13 +213,16 @@ def _amounts(bill: Bill, money: Currency) -> tuple[str, ...]:
 @json_option
 @click.pass_context
 def check(context: click.Context, *, as_json: bool) -> None:
-    """Prove the books: every rule that must hold, as a query that must return nothing.
+    """Prove the books: every rule that must hold, as a query that must return nothing; and the sealed book.
 
     Exit status 1 if one does not hold.
     """
     parts = context.obj.parts
     with parts.db.reading() as tx:
-        violations = invariants.broken(tx)
+        violations: list[object] = [
+            *invariants.broken(tx),
+            *batches.verify(tx, parts.keys.book, parts.rules.money),
+        ]
     if as_json:
         show.put({"clean": not violations, "rules": len(invariants.RULES), "violations": violations})
     elif violations:

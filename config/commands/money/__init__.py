@@ -1,0 +1,1 @@
+"""Subcommands about money: months, payments, holds, the books."""

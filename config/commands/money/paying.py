@@ -1,0 +1,253 @@
+"""Subcommands about the payment processor: reconcile, payments, refund, reverse."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from config.commands import show
+from config.commands.desk import Desk, json_option
+from config.commands.people import OPERATOR
+from config.complaints import Impossible
+from config.parts import Parts
+from config.payments.processor import hosted
+from core.books.tables import Posting
+from core.database import Busy
+from core.errands import keeping
+from core.errands import running as errands
+from core.money import Currency, parse_amount
+from core.money import show as sum_of
+from core.months.tables import Payout, Statement
+from core.payments.gateway import Done
+from core.payments.hosted import HostedGateway, Unanswered
+from core.people import audit
+from core.periods import month_name
+from core.reconciling import last
+from core.reconciling import running as reconciling
+from core.reconciling.running import Result
+from core.reconciling.tables import Movement
+from core.returns import refunds
+from core.returns.tables import Dispute
+
+
+def _hosted(parts: Parts) -> HostedGateway:
+    gateway = hosted(parts.gateway)
+    if gateway is None:
+        raise Impossible("payments are pretend here (money.payments is sandbox): there is no processor to ask")
+    return gateway
+
+
+@click.command(
+    short_help="Hold the books against Stripe's own account.",
+    epilog="""\b
+Examples:
+  flattr reconcile                     since the last run
+  flattr reconcile --all               every line that Stripe ever had
+""",
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Read every line of Stripe's, not only those since the last run."
+)
+@json_option
+@click.pass_context
+def reconcile(context: click.Context, *, everything: bool, as_json: bool) -> None:
+    """Match every line of Stripe's account with a posting and the other way round; post what Stripe took.
+
+    A running hub does it daily. Errands that failed are run again. Exit status 1 if there are differences.
+    """
+    parts = context.obj.parts
+    gateway = _hosted(parts)
+    with parts.db.transaction() as tx:
+        failed = keeping.again(tx, parts.clock())
+    if failed:
+        _run_errands(parts, parts.clock())
+    try:
+        result = reconciling.run(parts.db, parts.rules, gateway, parts.clock(), everything=everything)
+    except Unanswered as silent:
+        raise Impossible(f"Stripe did not answer: {silent}; nothing is lost, try again") from None
+    if as_json:
+        show.put({"currency": parts.rules.money.code, "result": result})
+    else:
+        _print(result, parts.rules.money)
+    if result.differences:
+        context.exit(1)
+
+
+def _print(result: Result, money: Currency) -> None:
+    since = f"since {result.since:%Y-%m-%d %H:%M}" if result.since else "of all time"
+    show.say(f"{result.seen} lines {since}; costs of {result.costs} posted; {result.looked} objects looked at.")
+    at_stripe, here = sum_of(result.stripe_micros, money), sum_of(result.books_micros, money)
+    show.say(f"At Stripe lie {at_stripe}, by the books {here}.")
+    if not result.differences:
+        show.say("No differences.")
+        return
+    show.print_table(
+        f"{len(result.differences)} differences",
+        ["line", "when", "what and what to do"],
+        [(each.name, f"{each.at:%Y-%m-%d %H:%M}" if each.at else "", each.text) for each in result.differences],
+    )
+
+
+@click.command(short_help="Show what Stripe moved lately, open disputes, failed errands.")
+@click.option(
+    "--lines", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many of Stripe's lines."
+)
+@json_option
+@click.pass_obj
+def payments(desk: Desk, *, lines: int, as_json: bool) -> None:
+    """Show Stripe's latest lines as the last reconciliation read them, open disputes, and errands that failed."""
+    parts = desk.parts
+    money = parts.rules.money
+    with parts.db.reading() as tx:
+        rows, ran = last.latest(tx, lines), last.finished(tx)
+        disputes = tx.exec(
+            select(Dispute).where(col(Dispute.closed_at).is_(None)).order_by(col(Dispute.opened_at))
+        ).all()
+        counts, failed = keeping.counts(tx), keeping.failures(tx)
+    if as_json:
+        show.put(
+            {
+                "currency": money.code,
+                "reconciled_at": ran.began_at if ran else None,
+                "differences": ran.differences if ran else None,
+                "lines": [row.model_dump() for row in rows],
+                "disputes": [row.model_dump() for row in disputes],
+                "errands": counts,
+                "failed": [row.model_dump() for row in failed],
+            }
+        )
+        return
+    if ran is None:
+        show.say("Not reconciled yet; a running hub does it daily, `flattr reconcile` at once.")
+    else:
+        show.say(f"Reconciled {ran.began_at:%Y-%m-%d %H:%M}: {ran.differences} differences.")
+    show.say(f"Errands: {counts.waiting} waiting, {counts.failed} failed.")
+    if rows:
+        head = [f"amount ({money.code})", "cost"]
+        show.print_table(
+            "Stripe's latest lines", ["when", "kind", *head, "about"], [_row(each, money) for each in rows], right=head
+        )
+    if disputes:
+        show.print_table(
+            "Open disputes: answer them in Stripe's Dashboard",
+            ["dispute", "statement", "amount", "status", "reason"],
+            [(d.reference, d.statement_id, sum_of(d.amount_micros, money), d.status, d.reason) for d in disputes],
+        )
+    if failed:
+        show.print_table(
+            "Errands that failed; they run again when Stripe says something new, and by `flattr reconcile`",
+            ["errand", "about", "tries", "why"],
+            [(each.kind, each.reference, each.tries, each.reason) for each in failed],
+        )
+
+
+def _row(row: Movement, money: Currency) -> tuple[str, ...]:
+    amounts = (show.amount(row.amount_micros, money), show.amount(row.fee_micros, money))
+    return (f"{row.at:%Y-%m-%d %H:%M}", row.kind, *amounts, row.difference or row.about or row.source or "")
+
+
+@click.command(
+    short_help="Give a patron money of a collected statement back.",
+    epilog="""\b
+Examples:
+  flattr refund 17                     all that is left of statement 17
+  flattr refund 17 3.50 --yes          3.50 of it, without being asked
+""",
+)
+@click.argument("statement", type=click.IntRange(1))
+@click.argument("amount", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def refund(desk: Desk, statement: int, amount: str | None, *, yes: bool) -> None:
+    """Give a patron money of STATEMENT (its number stands in every receipt) back; without AMOUNT, all that is left.
+
+    It is taken from shares that creators were not paid yet, then from the hub's income, then from its own pocket;
+    no creator is asked for money. A running hub sends it within a minute.
+    """
+    parts = desk.parts
+    money = parts.rules.money
+    with parts.db.reading() as tx:
+        row = tx.get(Statement, statement)
+        if row is None or row.state != "collected":
+            state = f"is {row.state}" if row else "does not exist"
+            raise Impossible(f"statement {statement} {state}; only a collected one can be refunded (`flattr months`)")
+        left = refunds.left(tx, row)
+    try:
+        micros = parse_amount(amount, money) if amount is not None else left
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if not 0 < micros <= left:
+        raise Impossible(
+            f"of statement {statement} {sum_of(left, money)} are left to refund; name an amount up to that"
+        )
+    show.say(
+        f"{sum_of(micros, money)} of statement {statement} ({month_name(row.month)}, charged"
+        f" {sum_of(row.charge_micros, money)}) go back to patron {row.patron_id}."
+    )
+    if not yes:
+        click.confirm("Refund?", abort=True)
+    at = parts.clock()
+    with parts.db.transaction() as tx:
+        made = refunds.ask(tx, parts.rules, statement_id=statement, amount_micros=micros, reason="operator", at=at)
+        audit.note(tx, at, OPERATOR, "refund", f"refund {made.id}: {sum_of(micros, money)} of statement {statement}")
+    show.say(f"Refund {made.id} is asked for; a running hub sends it, and the patron is told.")
+
+
+@click.command(short_help="Take a payout back from a creator's account at Stripe, as far as it is still there.")
+@click.argument("payout", type=click.IntRange(1))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def reverse(desk: Desk, payout: int, *, yes: bool) -> None:
+    """Take PAYOUT back, as far as the creator's balance at Stripe still covers it; the money is due to them again."""
+    parts = desk.parts
+    gateway, money, at = _hosted(parts), parts.rules.money, parts.clock()
+    with parts.db.reading() as tx:
+        row = tx.get(Payout, payout)
+        if row is None or row.state != "sent" or row.reference is None:
+            state = f"is {row.state}" if row else "does not exist"
+            raise Impossible(f"payout {payout} {state}; only one that was sent can be taken back")
+        before = _sent_back(tx, gateway, row.reference)
+    left = row.amount_micros - before
+    if left <= 0:
+        raise Impossible(f"all of payout {payout} was taken back already")
+    show.say(f"{sum_of(left, money)} of payout {payout} come back from creator {row.creator_id}, and are due again.")
+    if not yes:
+        click.confirm("Take it back?", abort=True)
+    # The key names what came back before: asked again after a lost answer it is the same request.
+    outcome = gateway.reverse(row.reference, money.minor(left), key=f"trr-{payout}-{money.minor(before)}")
+    with parts.db.transaction() as tx:
+        audit.note(tx, at, OPERATOR, "reverse", f"payout {payout}: {sum_of(left, money)} asked back: {_said(outcome)}")
+        keeping.note(tx, "transfer", row.reference, at)
+    _run_errands(parts, at)
+    if not isinstance(outcome, Done):
+        raise Impossible(f"payout {payout} was not taken back: {_said(outcome)}")
+    show.say("Done; the books have it.")
+
+
+def _sent_back(tx: Session, gateway: HostedGateway, transfer: str) -> int:
+    """What is known to have come back of a transfer, in micros."""
+    try:
+        state = gateway.look_at_transfer(transfer)
+    except Unanswered as silent:
+        raise Impossible(f"Stripe did not answer: {silent}; try again") from None
+    names = [reference for reference, _ in state.reversals] if state else []
+    total = sa.select(sa.func.coalesce(sa.func.sum(col(Posting.amount_micros)), 0))
+    known = tx.execute(total.where(col(Posting.kind) == "sent_back", col(Posting.source).in_(names))).scalar_one()
+    return int(known)
+
+
+def _said(outcome: object) -> str:
+    return "done" if isinstance(outcome, Done) else str(getattr(outcome, "reason", "no answer"))
+
+
+def _run_errands(parts: Parts, at: datetime) -> None:
+    try:
+        errands.run(parts.db, parts.rules, parts.gateway, at)
+    except Busy:
+        click.echo("The hub is at its errands, and does these too.", err=True)
+
+
+COMMANDS = (reconcile, payments, refund, reverse)

@@ -1,0 +1,1 @@
+"""Real money joined: which processor, what runs beside it, and what its prices leave."""

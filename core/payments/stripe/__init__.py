@@ -1,0 +1,1 @@
+"""Stripe behind the hub's payment protocols; only `client` knows the library."""

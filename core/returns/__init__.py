@@ -1,0 +1,1 @@
+"""Money that goes back to patrons: refunds, disputes, and what early fraud warnings set off."""

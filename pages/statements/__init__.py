@@ -1,0 +1,1 @@
+"""Statements behind personal addresses, and the picture of a month."""
