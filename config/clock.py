@@ -22,11 +22,20 @@ def path_in(data_dir: Path) -> Path:
     return data_dir / "clock.json"
 
 
-def choose(data_dir: Path, *, sandbox: bool) -> Clock:
-    """The sandbox's clock or the real one; Misconfigured where skipped time would get into real books."""
+def choose(data_dir: Path, *, sandbox: bool, follows: bool = False) -> Clock:
+    """The sandbox's clock or the real one; Misconfigured where skipped time would get into real books.
+
+    ``follows``: somebody else has a part in the books who cannot skip time, as Stripe has in its test mode: its events
+    would seem too old, and its pages and its account would be asked about a time that has not come.
+    """
     skipping = SandboxClock(path_in(data_dir))
-    if sandbox:
+    if sandbox and not follows:
         return skipping
+    if sandbox and skipping.skipped:
+        raise Misconfigured(
+            f"this data_dir skipped its clock to {skipping():%Y-%m-%d}, and Stripe's cannot be skipped; use a fresh"
+            " hub.data_dir and database"
+        )
     if skipping.skipped:
         raise Misconfigured(
             f"this data_dir played in the sandbox until {skipping():%Y-%m-%d}, so its books lie in the"

@@ -101,7 +101,7 @@ def close(parts: Parts, month: int | None, progress: Callable[[Step], None], *, 
         raise Impossible(
             f"{month_name(month)} is not over: it ends on {month_end(month):%Y-%m-%d %H:%M} UTC;"
             f" `flattr close {month_name(month)} --dry-run` shows what closing it would do"
-            + ("; in the sandbox, 'close the month' on the page skips the time" if parts.sandbox else "")
+            + ("; in the sandbox, 'close the month' on the page skips the time" if parts.skips else "")
         )
     steps = advance(parts, at, progress)
     with parts.db.reading() as tx:

@@ -189,8 +189,8 @@ class Hub:
             yield from presence.rounds
 
     def _application(self) -> web.Application:
-        app = web.Application()
-        server.add_routes(app, self.intake, db=self.parts.db)
+        app, parts = web.Application(), self.parts
+        server.add_routes(app, self.intake, db=parts.db)
         for presence in self.presences:
             presence.add_routes(app)
         if self.network is not None and self._pages:
@@ -199,9 +199,9 @@ class Hub:
                 network=self.network,
                 deliver=self.intake.receive,
                 settle=self.settle,
-                books=Books(self.parts.db, self.parts.rules),
+                books=Books(parts.db, parts.rules, hosted=not parts.gateway.cards(), skips=parts.skips),
                 month_end=self.play_month,
-                clock=self.parts.clock,
+                clock=parts.clock,
             )
         else:
             app.router.add_get("/", _front_door)

@@ -59,6 +59,11 @@ class Parts:
         """The connectors that are on."""
         return {name: entry for name, entry in self.entries.items() if entry.on}
 
+    @property
+    def skips(self) -> bool:
+        """Whether time can be skipped."""
+        return isinstance(self.clock, SandboxClock)
+
     def skipping_clock(self) -> SandboxClock:
         """The sandbox's clock; Misconfigured where time is real."""
         if not isinstance(self.clock, SandboxClock):
@@ -97,12 +102,17 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> Parts:
             seal=Seal(keys.sealing, reload=key_file.reloading(settings.hub.data_dir, settings.keys)),
             entries=entries,
             broken=broken,
-            clock=clock or clocks.choose(settings.hub.data_dir, sandbox=sandbox),
+            clock=clock or clocks.choose(settings.hub.data_dir, sandbox=sandbox, follows=_follows(settings)),
             talk=_talk(rules, gateway, entries, settings.hub.address),
         )
     except BaseException:
         db.dispose()
         raise
+
+
+def _follows(settings: Settings) -> bool:
+    """Whether Stripe itself moves the money; one made for tests, at another address, may go by the hub's clock."""
+    return settings.money.payments == "stripe" and not settings.stripe.api
 
 
 def with_database(parts: Parts, db: Database) -> Parts:

@@ -59,6 +59,6 @@ def set_up(hub: HubSection) -> None:
     handler.setFormatter(JsonLines() if hub.log_format == "json" else Lines())
     logging.basicConfig(level=hub.log_level.upper(), handlers=[handler], force=True)
     if hub.log_level != "debug":
-        # aiohttp.access would repeat every delivery; alembic and apscheduler tell of each routine step.
-        for chatty in ("aiohttp.access", "alembic", "apscheduler", "discord"):
+        # aiohttp.access would repeat every delivery; the others tell of each routine step.
+        for chatty in ("aiohttp.access", "alembic", "apscheduler", "discord", "stripe"):
             logging.getLogger(chatty).setLevel(logging.WARNING)

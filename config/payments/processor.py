@@ -10,6 +10,7 @@ from sqlmodel import select
 from config.complaints import Misconfigured
 from config.money import usual_bounds
 from config.settings import PREFIX, Settings
+from core import countries
 from core.books.tables import Posting
 from core.database import Database
 from core.money import parse_amount, plain
@@ -74,6 +75,11 @@ def check(settings: Settings, rules: Rules) -> Mode:
         raise Misconfigured(
             "stripe.descriptor must be up to 22 letters, digits, spaces or .,&- with at least one letter; with more"
             " than four of them banks print the month only"
+        )
+    if nowhere := [code for code in stripe.countries if countries.name(code) == code]:
+        raise Misconfigured(
+            f"stripe.countries has {nowhere[0]}, which is no country's code; write ISO 3166, as DE for Germany or GB"
+            " for the United Kingdom"
         )
     if mode == "stripe" and settings.sandbox.enabled == "true":
         raise Misconfigured(

@@ -32,7 +32,7 @@ BANK, STRIPE, TRANSIT, INCOME, COST, LOSS = 0, 1, 4, 5, 6, 7
 #   charge_back, share_back, fee_back, loss     X/statement:ID, X/flattr:ID   a refund or dispute took money
 #   loss                X/over/statement:ID     and more than had been charged
 #   charge_again, share_again, fee_again, loss_again    the same, the other way: a dispute won, a refund that failed
-#   void                hold:ID/flattr:ID  crumbs below a minor unit of a voided share
+#   void                hold:ID/flattr:ID  what cannot be sent back of a voided share (hold:ID#N/..., if more than once)
 #   cost_paid, cost_borne, cost_lost, and each with _back    TXN_ID    the processor's costs: patrons', income's, loss
 #   withdrawn, topped_up, lost               TXN_ID    between the processor and the operator's bank; or simply gone
 

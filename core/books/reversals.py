@@ -167,7 +167,7 @@ def _taken(tx: Session, of: str) -> dict[tuple[str, str], tuple[int, int]]:
         key = (f"{kind.removesuffix('_back').removesuffix('_again')}_again", place)
         _, before = found.get(key, (0, 0))
         found[key] = (debit, before + micros) if back else (credit, before - micros)
-    return dict(sorted(found.items()))
+    return {key: each for key, each in sorted(found.items()) if each[1]}
 
 
 def _shares(tx: Session, statement: Statement) -> list[_Share]:

@@ -16,6 +16,7 @@ from core.books import ledger
 from core.database import take_turns
 from core.holds.tables import Hold
 from core.mail import outbox
+from core.money import plain
 from core.months import dues
 from core.months.tables import Statement
 from core.people import audit
@@ -71,8 +72,11 @@ def settle(tx: Session, rules: Rules, at: datetime) -> int:
     """Do what is left to do for voided holds whose statement has been collected; how many holds moved on."""
     if tx.exec(select(Hold.id).where(Hold.state == "voided").limit(1)).first() is None:
         return 0
-    waiting = tx.execute(sa.text(_UNFINISHED)).scalars().all()
-    return sum(_give_back(tx, rules, find(tx, hold_id, lock=True), at) for hold_id in waiting)
+    holds = [find(tx, hold_id, lock=True) for hold_id in tx.execute(sa.text(_UNFINISHED)).scalars().all()]
+    for hold in holds:
+        # All before the first turn at the dues: who has locked one of them waits for that turn.
+        _statement(tx, hold)
+    return sum(_give_back(tx, rules, hold, at) for hold in holds)
 
 
 def refund_of(tx: Session, hold_id: int) -> Refund | None:
@@ -137,11 +141,25 @@ def _give_back(tx: Session, rules: Rules, hold: Hold, at: datetime) -> bool:
             )
             return True
     for share in left:
-        ledger.post(
-            tx, kind="void", source=f"hold:{hold.id}/flattr:{share.flattr_id}", at=at,
-            debit=ledger.creator(hold.creator_id), credit=ledger.INCOME, amount_micros=share.micros,
-        )  # fmt: skip
+        _to_income(tx, hold, share, at)
+    if refund is not None and (whole := rules.money.floor(micros)):
+        # Nothing that belongs to nobody may stay withheld, and one hold has one refund.
+        sum_ = plain(whole, rules.money)
+        what = f"{sum_} of hold {hold.id} came back after its refund: `flattr refund {statement.id} {sum_}`"
+        audit.note(tx, at, "hub", "hold", f"{what} gives it to the patron")
     return bool(left)
+
+
+def _to_income(tx: Session, hold: Hold, share: _Left, at: datetime) -> None:
+    """Of one share more than once, where a dispute took money before the hold was void, and was won after it."""
+    places = ("", *(f"#{number}" for number in range(2, 100)))
+    any(
+        ledger.post(
+            tx, kind="void", source=f"hold:{hold.id}{place}/flattr:{share.flattr_id}", at=at,
+            debit=ledger.creator(hold.creator_id), credit=ledger.INCOME, amount_micros=share.micros,
+        )
+        for place in places
+    )  # fmt: skip
 
 
 def _statement(tx: Session, hold: Hold) -> Statement:

@@ -24,6 +24,9 @@ from core.rules import Rules
 
 NOT_CONFIRMED = Refused("it was not confirmed")
 
+UNCONFIRMED, UNANSWERED = timedelta(days=1), timedelta(days=30)
+"""How long after the last of the days a patron's confirmation is waited for, and the processor's yes or no."""
+
 
 def record(tx: Session, rules: Rules, answers: Sequence[tuple[ChargeRequest, Outcome]], at: datetime) -> None:
     """Note the processor's answers to these attempts; what another way of the news settled before is left alone."""
@@ -210,10 +213,10 @@ def _unanswered(
     """No answer yet: the same attempt is asked for again."""
     charge.reason = unknown.reason
     statement.next_attempt_at = at + rules.retry_unknown
-    if charge.on_session and statement.ends_as is None:
+    if statement.ends_as is None:
         last_day = _closed(tx, statement) + timedelta(days=rules.collect_days[-1])
-        if at >= max(last_day, charge.asked_at) + timedelta(days=1):
-            give_up(statement, "lapsed", at)  # nobody may wait for ever for somebody to confirm
+        if at >= max(last_day, charge.asked_at) + (UNCONFIRMED if charge.on_session else UNANSWERED):
+            give_up(statement, "lapsed", at)
 
 
 def _learn_failure(tx: Session, rules: Rules, statement: Statement, failure: Refused, at: datetime) -> None:

@@ -121,10 +121,15 @@ def remind(tx: Session, rules: Rules, at: datetime) -> int:
 
     Each reminder once; a hub that was away says only the latest. Not those who left, or can be paid otherwise.
     """
-    first = col(Recipient.began_at) <= at - REMINDERS[0]
+    # Whoever has had the reminder of their day is not even read: this is asked twice a minute.
+    days = [
+        sa.and_(col(Recipient.reminded) < number, col(Recipient.began_at) <= at - wait)
+        for number, wait in enumerate(REMINDERS, 1)
+    ]
     unfinished = (
         sa.select(col(Recipient.person_id))
-        .where(col(Recipient.state) == "unfinished", col(Recipient.reminded) < len(REMINDERS), first)
+        .join(Person, col(Person.id) == col(Recipient.person_id))
+        .where(col(Recipient.state) == "unfinished", sa.or_(*days), col(Person.left_at).is_(None))
         .order_by(col(Recipient.person_id))
     )
     told = 0

@@ -62,9 +62,10 @@ class _Batch:
             elif kinds.is_dispute(row.kind, row.source):
                 assert row.source is not None
                 disputes.add(row.source)
-            elif row.kind == kinds.ADJUSTED or row.kind not in _KNOWN:
+            elif (row.kind == kinds.ADJUSTED or row.kind not in _KNOWN) and row.amount_micros:
                 row.difference = (
-                    f"the hub knows no {row.kind} of this sort: look at it in Stripe's Dashboard and settle it by hand"
+                    f"the hub knows no {row.kind} of this sort: see in Stripe's Dashboard what it was, then"
+                    f" `flattr settle {row.reference}`"
                 )
             elif row.reference in wanted:
                 names = wanted[row.reference]
@@ -155,7 +156,8 @@ def _statements(tx: Session, rows: Sequence[Movement]) -> dict[str, int]:
             )
         ).all()
     )
-    lost = {row.source for row in rows if row.source and row.intent not in by_intent}
+    patrons = kinds.COLLECTED | kinds.REFUNDED | kinds.REFUND_FAILED
+    lost = {row.source for row in rows if row.source and row.kind in patrons and row.intent not in by_intent}
     by_source: dict[str | None, int] = {}
     if lost:
         for table in (Charge, Refund):

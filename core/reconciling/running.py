@@ -7,6 +7,8 @@ from where the last finished one began, less an overlap.
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -130,7 +132,12 @@ def _judge(
         )
     ]
     alone = [each for each in _alone(tx) if not _is_settled(tx, rules, each)]
-    differences += [_missing(rules, posting) for posting in alone if posting.at <= at - GRACE]
+    undone = _undone(alone)
+    differences += [
+        _missing(rules, posting)
+        for posting in alone
+        if posting.at <= at - GRACE and posting.source.partition("/")[0] not in undone
+    ]
     theirs, unmatched = _sum_of_lines(tx, rules)
     ours = -ledger.owed(tx, STRIPE)
     waiting = sum(matching.effect(each) for each in alone)
@@ -170,6 +177,14 @@ def _alone(tx: Session) -> list[Posting]:
     matched = sa.exists().where(col(Movement.posting_id) == col(Posting.id))
     query = sa.select(Posting).where(touching, ~matched, col(Posting.kind).not_in(costs.KINDS))
     return list(tx.scalars(query.order_by(col(Posting.id))))
+
+
+def _undone(alone: Iterable[Posting]) -> set[str]:
+    """The processor's objects of which all that is no line's comes to nothing: a refund that failed while it waited."""
+    sums: dict[str, int] = defaultdict(int)
+    for posting in alone:
+        sums[posting.source.partition("/")[0]] += matching.effect(posting)
+    return {name for name, micros in sums.items() if micros == 0}
 
 
 def _is_settled(tx: Session, rules: Rules, posting: Posting) -> bool:

@@ -26,6 +26,8 @@ def collected(
     statement = tx.get(Statement, statement_id, with_for_update=True, populate_existing=True)
     if statement is None or intent is None or statement.state == "collected":
         return statement
+    if statement.state != "due":
+        return None  # given up for good: waiting for its charge would never end, and reconciling names such money
     keeping.note(tx, "intent", intent, at)
     keeping.note(tx, kind, reference, at + rules.retry_unknown)
     return None

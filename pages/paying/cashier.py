@@ -12,6 +12,7 @@ from core.access import visits
 from core.access.tables import Visit
 from core.access.visits import VisitRefused
 from core.database import Database
+from core.errands import keeping
 from core.months import answering, authenticating, unpaid
 from core.months.authenticating import NotDue, UnderWay
 from core.months.unpaid import Unpaid
@@ -155,6 +156,7 @@ class Cashier:
         try:
             state = self._gateway.look_at_setup(reference) if _REFERENCE.fullmatch(reference) else None
         except Unanswered:
+            self._look_later("setup", reference, at)
             return telling.unanswered(self.there, "card")
         with self._db.transaction() as tx:
             theirs = state is not None and state.person_id in persons.merged_ids(tx, person_id)
@@ -176,6 +178,12 @@ class Cashier:
             return telling.card_of_nowhere(self._rules)
         return telling.no_card_entered(held, inside=True)  # replaced or removed since
 
+    def _look_later(self, kind: str, reference: str | None, at: datetime) -> None:
+        """They did their part, perhaps, and may not come back; and the event about it may never come."""
+        if reference:
+            with self._db.transaction() as tx:
+                keeping.note(tx, kind, reference, at)
+
     def card_cancelled(self, session: str) -> Told:
         """They came back without entering a card."""
         person_id = self._inside("card", session, self._clock())
@@ -195,6 +203,7 @@ class Cashier:
         try:
             state = self._gateway.look_at_account(account) if account else None
         except Unanswered:
+            self._look_later("account", account, at)
             return telling.unanswered(self.there, "payouts")
         with self._db.transaction() as tx:
             if state is not None:

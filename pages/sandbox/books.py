@@ -70,9 +70,11 @@ class _Names:
 class Books:
     """Reads the books of everybody who has an account on a pretend network, and of nobody else."""
 
-    def __init__(self, db: Database, rules: Rules) -> None:
+    def __init__(self, db: Database, rules: Rules, *, hosted: bool = False, skips: bool = True) -> None:
         self._db = db
         self._rules = rules
+        self._hosted = hosted
+        self._skips = skips
 
     def view(self, ref: AccountRef, at: datetime) -> BooksView:
         """The books as they are shown to the person who is playing as an account."""
@@ -91,6 +93,8 @@ class Books:
                 posted=posted,
                 joined=_joined(tx),
                 broken=[str(violation) for violation in invariants.broken(tx)],
+                hosted=self._hosted,
+                skips=self._skips,
             )
 
     def _mine(self, tx: Session, me: int | None, at: datetime) -> Mine:
@@ -113,6 +117,9 @@ class Books:
             month=_name(status.month),
             budget=show(status.budget_micros, money) if status.budget_micros else None,
             has_card=cards.card_of(tx, me) is not None,
+            card_hint="Now enter a test card: say card."
+            if self._hosted
+            else "Now choose a pretend card: say card 4242.",
             counting=status.counting,
             pending=status.pending,
             charge=show(status.charge_micros, money),

@@ -265,6 +265,10 @@ def _wave(title: str) -> list[int]:
     return [2 + digest[place] * (6 + min(place, 49 - place)) // 450 for place in range(50)]
 
 
+_CLOSING = {True: "The button is below, above the books.", False: "It closes by itself when it is over."}
+"""By whether the clock can be skipped."""
+
+
 def _steps(books: BooksView, posts: Collection[Post]) -> list[Step]:
     """The first five minutes, with what this person has done of them."""
     mine = books.mine
@@ -272,7 +276,7 @@ def _steps(books: BooksView, posts: Collection[Post]) -> list[Step]:
     counting = mine.counting
     budget = "Tell the bot, or press its button. It is a month's limit."
     if mine.budget:
-        budget = "Done." if mine.has_card else "Now choose a pretend card: say card 4242."
+        budget = "Done." if mine.has_card else mine.card_hint
     likes = f"{counting} of {TEN} count" + (f", {mine.pending} pending" if mine.pending else "")
     result = "The books will show ten shares of 3.15 and a fee of 3.50."
     if closed:
@@ -286,7 +290,7 @@ def _steps(books: BooksView, posts: Collection[Post]) -> list[Step]:
     words = [
         ("Say “budget 35”", "say", budget),
         ("Like ten things", "feed", f"{likes}." if not closed or counting else "Done."),
-        ("Close the month", "close-month", "Done." if closed else "The button is below, above the books."),
+        ("Close the month", "close-month", "Done." if closed else _CLOSING[books.skips]),
         ("See where it went", "books", result),
     ]
     following = done.index(False) if False in done else -1

@@ -33,6 +33,8 @@ class Mine:
     budget: str | None = None
     """None: has not set one."""
     has_card: bool = False
+    card_hint: str = ""
+    """What to do while there is none."""
     counting: int = 0
     pending: int = 0
     charge: str = ""
@@ -127,6 +129,10 @@ class BooksView:
     """The accounts, as ``platform:id``, whose people receive."""
     broken: Sequence[str] = ()
     """What `flattr check` finds; empty: all is well."""
+    hosted: bool = False
+    """Whether a payment processor in another house moves the (test) money."""
+    skips: bool = True
+    """Whether the clock can be skipped to the month's end."""
 
 
 def slices(parts: Sequence[tuple[str, str, int, int, int]]) -> tuple[Slice, ...]:

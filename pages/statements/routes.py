@@ -183,7 +183,8 @@ class _Desk:
             return self._closed(closed)
         except LookupError:
             return self._closed(Closed("There is no such file.", 404))
-        name = f"flattr-{self._page}-{what.replace('/', '-')}.{kind}"
+        pretend = "pretend-" if self._reading.pretend else ""  # a CSV has no other place to say so
+        name = f"flattr-{pretend}{self._page}-{what.replace('/', '-')}.{kind}"
         how = "inline" if kind == "png" else f'attachment; filename="{name}"'
         headers = {**HEADERS, "Cache-Control": "no-store", "Content-Disposition": how}
         charset = None if kind == "png" else "utf-8"

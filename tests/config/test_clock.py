@@ -46,6 +46,13 @@ def test_skipped_time_does_not_get_into_real_books(tmp_path: Path) -> None:
         clock.choose(tmp_path, sandbox=False)
 
 
+def test_where_stripe_moves_the_test_money_time_cannot_be_skipped(tmp_path: Path) -> None:
+    assert clock.choose(tmp_path, sandbox=True, follows=True) is clock.real
+    _clock(tmp_path).jump_to(NOW + timedelta(days=5))
+    with pytest.raises(Misconfigured, match=r"Stripe's cannot be skipped; use a fresh hub.data_dir"):
+        clock.choose(tmp_path, sandbox=True, follows=True)
+
+
 def test_without_the_sandbox_time_is_real(tmp_path: Path) -> None:
     assert clock.choose(tmp_path, sandbox=False) is clock.real
     assert clock.real().tzinfo is UTC

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def test_one_hold_is_shown_with_what_is_around_it(held: Run) -> None:
     shown = held("holds", "show", "1").output
     assert "a new card and a new creator who have only each other" in shown
     assert "patron gives to creators" in shown
+    assert re.search(r"patron accounts: +\w+:\w+", shown), "who it is, and not a number alone"
     assert json.loads(held("holds", "show", "1", "--json").stdout)["creator_gets_micros"] == 9_000_000
 
 

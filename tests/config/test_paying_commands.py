@@ -13,8 +13,12 @@ from sqlmodel import select
 
 from config.commands.desk import Desk
 from config.parts import Parts
-from core.months.tables import Statement
+from core.books import invariants, ledger
+from core.months import payouts
+from core.months.tables import Payout, Share, Statement
 from core.people.tables import Audit
+from core.recipients import onboarding
+from core.recipients.tables import Recipient
 from core.returns.tables import Refund
 from tests.config.hub_process import data
 from tests.platforms.stripe.fake import FakeStripe
@@ -81,6 +85,12 @@ def test_a_reconciliation_is_clean_or_names_what_is_not(flattr: Run, stripe: Fak
     [finding] = [each for each in json.loads(doctor.stdout)["findings"] if each["what"] == "reconciliation"]
     assert finding["state"] == "broken"
     assert "`flattr reconcile` lists each" in finding["remedy"]
+    line = found["differences"][0]["name"]
+    assert flattr("settle", line).exit_code == 2, "it wants a note"
+    assert flattr("settle", "txn_unknown", "--note", "?").exit_code == 1
+    settled = flattr("settle", line, "--note", "a product that is off now", "--yes")
+    assert "is a loss of the hub's now" in settled.stdout, settled.output
+    assert flattr("reconcile").exit_code == 0
     shown = flattr("payments")
     assert shown.exit_code == 0
     assert "topup" in shown.stdout
@@ -109,6 +119,20 @@ def test_the_doctor_tries_the_key_and_tells_every_destination(flattr: Run, strip
     printed = flattr("doctor").stdout
     for event in (*OWN_EVENTS, *CONNECTED_EVENTS, *ACCOUNT_EVENTS):
         assert event in printed
+
+
+@pytest.mark.parametrize(
+    ("secrets", "text"),
+    [
+        (["whsec_one", "sk_test_two"], "a value of stripe.webhook_secret is no signing secret of Stripe's"),
+        (["whsec_one", "whsec_two"], "stripe.webhook_secret has 2 of 3 signing secrets"),
+    ],
+)
+def test_signing_secrets_that_lack_are_named(
+    flattr: Run, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, secrets: list[str], text: str
+) -> None:
+    monkeypatch.setenv("FLATTR__STRIPE__WEBHOOK_SECRET", json.dumps(secrets))
+    assert text in [each["text"] for each in data(flattr("doctor", "--offline", "--json"))["findings"]]
 
 
 def test_a_wrong_key_is_named(flattr: Run, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +171,35 @@ def test_the_check_includes_the_sealed_book(flattr: Run, parts: Parts) -> None:
     assert flattr("check").exit_code == 0
     assert flattr("book", "seal").exit_code == 0
     assert flattr("check").exit_code == 0
+
+
+def test_a_payout_is_taken_back_as_far_as_it_is_still_there_and_is_due_again(
+    flattr: Run, stripe: FakeStripe, parts: Parts
+) -> None:
+    stripe.top_up(5000)
+    statement = collected(parts)
+    account = stripe.has_account()
+    with parts.db.transaction() as tx:
+        maker = tx.exec(select(Share.creator_id).where(Share.statement_id == statement.id)).first()
+        assert maker is not None
+        onboarding.keep_account(tx, maker, account, parts.clock())
+        tx.get_one(Recipient, maker).state = "active"
+        for period in (901, 902):  # the money of a patron's first months waits a run longer
+            payouts.begin(tx, parts.rules, period, parts.clock() - timedelta(days=2))
+    assert payouts.send(parts.db, parts.rules, parts.gateway, parts.clock()) == 2
+    with parts.db.reading() as tx:
+        number = tx.exec(select(Payout.id).where(Payout.state == "sent")).one()
+    done = flattr("reverse", str(number), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "Done; the books have it." in done.stdout
+    alone = json.loads(flattr("reconcile", "--json").stdout)["result"]["differences"]
+    assert [each["name"] for each in alone] == [f"charge statement:{statement.id}"], "only what was collected pretending"
+    assert f"payout {number}" in flattr("payments").stdout, "the number that `flattr reverse` takes"
+    with parts.db.reading() as tx:
+        assert ledger.owed(tx, ledger.creator(maker)) == 15_750_000
+        assert tx.exec(select(Payout.state).where(Payout.id == number)).one() == "reversed"
+        assert invariants.broken(tx) == []
+    for words in (("reverse", "99", "--yes"), ("reverse", str(3 - int(number or 0)), "--yes")):
+        refused = flattr(*words)
+        assert refused.exit_code == 1
+        assert "only one that was sent can be taken back" in refused.stderr

@@ -86,6 +86,7 @@ def test_the_key_says_whose_money_it_is(key: str, mode: str) -> None:
         (settings(LIVE, api="http://127.0.0.1:1"), "stripe.api is for tests and cannot be set with a live key"),
         (settings(descriptor="<FLATTR>"), "stripe.descriptor must be up to 22 letters"),
         (settings(descriptor="2026"), "stripe.descriptor must be up to 22 letters"),
+        (settings(countries=["DE", "XX"]), "stripe.countries has XX, which is no country's code; write ISO 3166"),
         (settings(money={"charge_min": "0.10"}), "money.charge_min must be at least 0.50: Stripe takes no smaller"),
         (
             settings(money={"budget_min": "2", "charge_min": "3"}),

@@ -261,3 +261,14 @@ def test_what_nobody_answers_for_ends_a_day_after_the_last_try(scene, processor,
         scene.advance()
     assert (state(scene)[0], scene.gateway.given_up) == ("lapsed", [asked])
     assert charges(scene)[1:] == [(2, "declined", True)]
+
+
+def test_who_begins_again_and_again_does_not_keep_their_month_open_for_ever(scene, processor, asked):
+    closed, processor.says = scene.at, ["asks"] * 1000
+    while state(scene)[0] == "due" and scene.at < closed + timedelta(days=30):
+        begin(scene, asked)
+        scene.later(hours=12)
+        scene.advance()
+    assert state(scene) == ("lapsed", 0)
+    assert len([each for each in charges(scene) if not each[2]]) == len(scene.rules.collect_days)
+    assert scene.at - closed < timedelta(days=16)

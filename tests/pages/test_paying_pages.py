@@ -12,6 +12,8 @@ from aiohttp import web
 
 from core.access import visits
 from core.database import Database
+from core.errands import keeping
+from core.errands.keeping import ErrandCounts
 from core.payments.gateway import Done, Refused, Unknown
 from core.payments.sandbox import SandboxGateway
 from core.payments.states import Redirect
@@ -373,6 +375,7 @@ async def test_a_silent_processor_on_the_way_back_is_asked_again(here: Street) -
         answer, shown = await browser.get(f"/card/done?session_id={session}")
         assert answer.status == 503
         assert "nothing is lost" in shown
+        assert await here.do(keeping.counts) == ErrandCounts(waiting=1, done=0, failed=0), "if they never come again"
         here.house.silent = False
         assert "Your card is taken" in (await browser.get(f"/card/done?session_id={session}"))[1]
 

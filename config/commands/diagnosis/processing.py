@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +24,13 @@ from core.returns.tables import Dispute
 from webhooks.stripe import ACCOUNT_EVENTS, CONNECTED_EVENTS, OWN_EVENTS
 
 _STALE = timedelta(days=2)
+
+_DESTINATIONS: tuple[tuple[str, str, Iterable[str]], ...] = (
+    ("Your account", "snapshot", OWN_EVENTS),
+    ("Connected accounts", "snapshot", CONNECTED_EVENTS),
+    ("Connected accounts", "thin", ACCOUNT_EVENTS),
+)
+"""Where their events are from, how they are told, and which."""
 
 
 def examine(tx: Session, parts: Parts) -> Iterator[Finding]:
@@ -60,12 +67,27 @@ def try_out(parts: Parts) -> list[Finding]:
 
 def _set_up(parts: Parts) -> Iterator[Finding]:
     settings = parts.settings
-    if not any(each.get_secret_value() for each in settings.stripe.webhook_secret):
+    given = {each.get_secret_value() for each in settings.stripe.webhook_secret} - {""}
+    if not given:
         yield Finding(
             what="stripe",
             state="attention",
             text="stripe.webhook_secret is missing: the hub turns every event of Stripe's away",
             remedy="make the webhook destinations below, and set the signing secret of each",
+        )
+    elif not all(each.startswith("whsec_") for each in given):
+        yield Finding(
+            what="stripe",
+            state="attention",
+            text="a value of stripe.webhook_secret is no signing secret of Stripe's: those begin with whsec_",
+            remedy="copy each destination's signing secret from the Dashboard, Workbench, Webhooks",
+        )
+    elif len(given) < len(_DESTINATIONS):
+        yield Finding(
+            what="stripe",
+            state="note",
+            text=f"stripe.webhook_secret has {len(given)} of {len(_DESTINATIONS)} signing secrets",
+            remedy="each destination below has one; events of one whose secret is missing are turned away",
         )
     if not settings.hub.address.startswith("https://"):
         yield Finding(
@@ -159,14 +181,9 @@ def _count(tx: Session, table: type[SQLModel], where: sa.ColumnElement[bool]) ->
 def destinations(parts: Parts) -> list[dict[str, Any]]:
     """The webhook destinations to make at Stripe, with the exact events of each."""
     address = f"{parts.settings.hub.address}/webhooks/stripe"
-    kinds = (
-        ("Your account", "snapshot", OWN_EVENTS),
-        ("Connected accounts", "snapshot", CONNECTED_EVENTS),
-        ("Connected accounts", "thin", ACCOUNT_EVENTS),
-    )
     return [
         {"events_from": scope, "payload": style, "address": address, "events": list(events)}
-        for scope, style, events in kinds
+        for scope, style, events in _DESTINATIONS
     ]
 
 

@@ -16,6 +16,7 @@ from core.holds import deciding
 from core.holds.tables import Hold
 from core.money import Currency
 from core.months.tables import Statement
+from core.people import persons
 from core.periods import month_name
 
 MEANINGS = {
@@ -97,7 +98,8 @@ def show_(desk: Desk, number: int, *, as_json: bool) -> None:
     """Show one hold, with what each of the two gives and gets that month."""
     parts = desk.parts
     with parts.db.reading() as tx:
-        facts = _facts(tx, deciding.find(tx, number)) | _around(tx, deciding.find(tx, number))
+        hold = deciding.find(tx, number)
+        facts = _facts(tx, hold) | _accounts(tx, hold) | _around(tx, hold)
     if as_json:
         show.put({"currency": parts.rules.money.code, **facts})
         return
@@ -161,6 +163,14 @@ def _facts(tx: Session, hold: Hold) -> dict[str, Any]:
         "note": hold.note,
         "refund": refund.state if refund else None,
         "why_not_refunded": refund.why_not if refund else None,
+    }
+
+
+def _accounts(tx: Session, hold: Hold) -> dict[str, str]:
+    """Who the two are, by the accounts that `flattr flattrs` and `flattr say` take."""
+    return {
+        f"{name}_accounts": " ".join(str(persons.ref(each)) for each in persons.accounts_of(tx, person_id))
+        for name, person_id in (("patron", hold.patron_id), ("creator", hold.creator_id))
     }
 
 

@@ -188,9 +188,12 @@ def _print(result: Result, money: Currency, *, dry_run: bool) -> None:
     head = [f"{each} ({money.code})" for each in ("budget", "charge", "cost", "fee", "each")]
     show.print_table(
         f"What {would or 'was '}charged for {name}",
-        ["patron", "flattrs", *head, "state"],
-        [(bill.patron, bill.flattrs, *_amounts(bill, money), "" if dry_run else bill.state) for bill in result.bills],
-        right=["patron", "flattrs", *head],
+        ["patron", "flattrs", *head, *([] if dry_run else ["statement", "state"])],
+        [
+            (bill.patron, bill.flattrs, *_amounts(bill, money), *(() if dry_run else (bill.statement, bill.state)))
+            for bill in result.bills
+        ],
+        right=["patron", "flattrs", *head, "statement"],
     )
     show.print_table(
         f"What creators {'would ' if dry_run else ''}get of it, where it is collected",

@@ -1,11 +1,10 @@
-"""Subcommands about the payment processor: reconcile, payments, refund, reverse."""
+"""Subcommands about the payment processor: reconcile, settle, payments, refund, reverse."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import click
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from config.commands import show
@@ -14,18 +13,19 @@ from config.commands.people import OPERATOR
 from config.complaints import Impossible
 from config.parts import Parts
 from config.payments.processor import hosted
-from core.books.tables import Posting
 from core.database import Busy
 from core.errands import keeping
 from core.errands import running as errands
 from core.money import Currency, parse_amount
 from core.money import show as sum_of
+from core.months import payouts
 from core.months.tables import Payout, Statement
+from core.payments import counterparts
 from core.payments.gateway import Done
 from core.payments.hosted import HostedGateway, Unanswered
 from core.people import audit
 from core.periods import month_name
-from core.reconciling import last
+from core.reconciling import accepting, last
 from core.reconciling import running as reconciling
 from core.reconciling.running import Result
 from core.reconciling.tables import Movement
@@ -107,6 +107,7 @@ def payments(desk: Desk, *, lines: int, as_json: bool) -> None:
             select(Dispute).where(col(Dispute.closed_at).is_(None)).order_by(col(Dispute.opened_at))
         ).all()
         counts, failed = keeping.counts(tx), keeping.failures(tx)
+        own = {row.reference: _own(tx, row) for row in rows}
     if as_json:
         show.put(
             {
@@ -128,7 +129,10 @@ def payments(desk: Desk, *, lines: int, as_json: bool) -> None:
     if rows:
         head = [f"amount ({money.code})", "cost"]
         show.print_table(
-            "Stripe's latest lines", ["when", "kind", *head, "about"], [_row(each, money) for each in rows], right=head
+            "Stripe's latest lines",
+            ["when", "kind", *head, "of", "about"],
+            [_row(each, money, own[each.reference]) for each in rows],
+            right=head,
         )
     if disputes:
         show.print_table(
@@ -144,9 +148,17 @@ def payments(desk: Desk, *, lines: int, as_json: bool) -> None:
         )
 
 
-def _row(row: Movement, money: Currency) -> tuple[str, ...]:
+def _own(tx: Session, row: Movement) -> str:
+    """What a line is about by the hub's own number, as `flattr refund` and `flattr reverse` take it."""
+    if row.payout_id is not None:
+        return f"payout {row.payout_id}"
+    statement = counterparts.owner(tx, "intent", row.intent) if row.intent else None
+    return f"statement {statement}" if statement is not None else ""
+
+
+def _row(row: Movement, money: Currency, own: str) -> tuple[str, ...]:
     amounts = (show.amount(row.amount_micros, money), show.amount(row.fee_micros, money))
-    return (f"{row.at:%Y-%m-%d %H:%M}", row.kind, *amounts, row.difference or row.about or row.source or "")
+    return (f"{row.at:%Y-%m-%d %H:%M}", row.kind, *amounts, own, row.difference or row.about or row.source or "")
 
 
 @click.command(
@@ -162,7 +174,9 @@ Examples:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def refund(desk: Desk, statement: int, amount: str | None, *, yes: bool) -> None:
-    """Give a patron money of STATEMENT (its number stands in every receipt) back; without AMOUNT, all that is left.
+    """Give a patron money of STATEMENT back; without AMOUNT, all that is left.
+
+    Its number is in `flattr close MONTH` and in `flattr payments`.
 
     It is taken from shares that creators were not paid yet, then from the hub's income, then from its own pocket;
     no creator is asked for money. A running hub sends it within a minute.
@@ -173,7 +187,9 @@ def refund(desk: Desk, statement: int, amount: str | None, *, yes: bool) -> None
         row = tx.get(Statement, statement)
         if row is None or row.state != "collected":
             state = f"is {row.state}" if row else "does not exist"
-            raise Impossible(f"statement {statement} {state}; only a collected one can be refunded (`flattr months`)")
+            raise Impossible(
+                f"statement {statement} {state}; only a collected one can be refunded (`flattr close MONTH` lists them)"
+            )
         left = refunds.left(tx, row)
     try:
         micros = parse_amount(amount, money) if amount is not None else left
@@ -203,44 +219,61 @@ def refund(desk: Desk, statement: int, amount: str | None, *, yes: bool) -> None
 def reverse(desk: Desk, payout: int, *, yes: bool) -> None:
     """Take PAYOUT back, as far as the creator's balance at Stripe still covers it; the money is due to them again."""
     parts = desk.parts
-    gateway, money, at = _hosted(parts), parts.rules.money, parts.clock()
+    gateway, at = _hosted(parts), parts.clock()
     with parts.db.reading() as tx:
         row = tx.get(Payout, payout)
-        if row is None or row.state != "sent" or row.reference is None:
-            state = f"is {row.state}" if row else "does not exist"
-            raise Impossible(f"payout {payout} {state}; only one that was sent can be taken back")
-        before = _sent_back(tx, gateway, row.reference)
-    left = row.amount_micros - before
-    if left <= 0:
-        raise Impossible(f"all of payout {payout} was taken back already")
-    show.say(f"{sum_of(left, money)} of payout {payout} come back from creator {row.creator_id}, and are due again.")
+    if row is None or row.state not in ("sent", "reversed"):
+        state = f"is {row.state}" if row else "does not exist"
+        raise Impossible(
+            f"payout {payout} {state}; only one that was sent can be taken back (`flattr payments` lists them)"
+        )
+    show.say(
+        f"What is left of payout {payout} ({sum_of(row.amount_micros, parts.rules.money)}) comes back from creator"
+        f" {row.creator_id}, and is due again."
+    )
     if not yes:
         click.confirm("Take it back?", abort=True)
-    # The key names what came back before: asked again after a lost answer it is the same request.
-    outcome = gateway.reverse(row.reference, money.minor(left), key=f"trr-{payout}-{money.minor(before)}")
-    with parts.db.transaction() as tx:
-        audit.note(tx, at, OPERATOR, "reverse", f"payout {payout}: {sum_of(left, money)} asked back: {_said(outcome)}")
-        keeping.note(tx, "transfer", row.reference, at)
-    _run_errands(parts, at)
+    try:
+        outcome = payouts.reverse(parts.db, parts.rules, gateway, payout, at)
+    except ValueError as reason:
+        raise Impossible(str(reason)) from None
+    except Unanswered as silent:
+        raise Impossible(f"Stripe did not answer: {silent}; nothing is lost, try again") from None
     if not isinstance(outcome, Done):
-        raise Impossible(f"payout {payout} was not taken back: {_said(outcome)}")
+        raise Impossible(f"payout {payout} was not taken back: {outcome.reason}")
     show.say("Done; the books have it.")
 
 
-def _sent_back(tx: Session, gateway: HostedGateway, transfer: str) -> int:
-    """What is known to have come back of a transfer, in micros."""
+@click.command(
+    short_help="Take a line of Stripe's that matches nothing as the hub's own loss or gain.",
+    epilog="""\b
+Example:
+  flattr settle txn_1PabcDEF --note "fee of a product that is switched off now"
+""",
+)
+@click.argument("line")
+@click.option("--note", required=True, help="Why; it is kept in the log.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def settle(desk: Desk, line: str, *, note: str, yes: bool) -> None:
+    """Settle a difference: LINE (its name in `flattr reconcile`) is the hub's own loss, or lessens its losses.
+
+    For what nobody else has a claim to, once it is clear what it was. A patron's or creator's money is not: refund a
+    charge, reverse a payout.
+    """
+    parts = desk.parts
+    with parts.db.reading() as tx:
+        row = tx.get(Movement, line)
+    if row is not None and not yes:
+        show.say(f"{row.kind} of {row.at:%Y-%m-%d}, {sum_of(row.amount_micros, parts.rules.money)}: {row.difference}")
+        click.confirm("Take it as the hub's own?", abort=True)
     try:
-        state = gateway.look_at_transfer(transfer)
-    except Unanswered as silent:
-        raise Impossible(f"Stripe did not answer: {silent}; try again") from None
-    names = [reference for reference, _ in state.reversals] if state else []
-    total = sa.select(sa.func.coalesce(sa.func.sum(col(Posting.amount_micros)), 0))
-    known = tx.execute(total.where(col(Posting.kind) == "sent_back", col(Posting.source).in_(names))).scalar_one()
-    return int(known)
-
-
-def _said(outcome: object) -> str:
-    return "done" if isinstance(outcome, Done) else str(getattr(outcome, "reason", "no answer"))
+        with parts.db.transaction() as tx:
+            row = accepting.accept(tx, parts.rules, line, by=OPERATOR, note=note, at=parts.clock())
+    except accepting.Unacceptable as reason:
+        raise Impossible(str(reason)) from None
+    kind = "a gain" if row.amount_micros > 0 else "a loss"
+    show.say(f"{line} is {kind} of the hub's now; `flattr reconcile` looks at the rest.")
 
 
 def _run_errands(parts: Parts, at: datetime) -> None:
@@ -250,4 +283,4 @@ def _run_errands(parts: Parts, at: datetime) -> None:
         click.echo("The hub is at its errands, and does these too.", err=True)
 
 
-COMMANDS = (reconcile, payments, refund, reverse)
+COMMANDS = (reconcile, settle, payments, refund, reverse)

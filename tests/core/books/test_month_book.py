@@ -142,6 +142,13 @@ def test_every_receipt_of_a_statement_is_looked_for(sealed, check):
     assert check(book(sealed), book(sealed, DECEMBER + 1), "--statement", statement)[0] == 0
 
 
+def test_what_was_not_sealed_yet_is_not_called_wrong(sealed, check):
+    line = {"receipt": "2026-11-1", "proof": {**proof(sealed).data(), "salt": "0" * 64, "book": None}}
+    status, said = check(book(sealed), "--statement", [line])
+    assert (status, "WRONG" in said) == (1, False)
+    assert "LATER  share|2026-11-1|9000000|EUR was not sealed yet" in said
+
+
 @pytest.mark.parametrize("lie", [{"receipt": "2026-11-9"}, {"amount": {"micros": 8_000_000}}, {"micros": 1}])
 def test_a_statement_that_says_something_else_than_its_proof_is_wrong(sealed, check, lie):
     line = {"receipt": "2026-11-1", "proof": proof(sealed).data(), **lie}

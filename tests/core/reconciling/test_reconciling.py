@@ -17,7 +17,7 @@ from core.errands import running as errands
 from core.months.tables import Payout, Statement
 from core.payments.hosted import HostedGateway, Unanswered
 from core.payments.states import MovementSeen, RefundState
-from core.reconciling import last, running
+from core.reconciling import accepting, last, running
 from core.reconciling.running import Result
 from core.reconciling.tables import Movement, Reconciliation
 from core.returns import refunds
@@ -186,6 +186,18 @@ def test_a_refund_that_came_back_is_matched_both_ways(town: Town) -> None:
     assert list(town.postings("charge_again").values()) == [7 * EUR]
 
 
+def test_a_refund_that_failed_before_any_money_moved_is_no_difference(town: Town) -> None:
+    """Stripe has no line for a refund that was pending and then cancelled."""
+    statement = town.month()
+    name = town.there.refunded(f"pi_{statement.id}", 700)
+    town.there.lines.pop()
+    for state in ("pending", "failed"):
+        with town.db.transaction() as tx:
+            refunds.learn(tx, town.scene.rules, replace(town.there.refunds[name], state=state), town.scene.at)
+    clean(town.later())
+    assert list(town.postings("charge_again").values()) == list(town.postings("charge_back").values()) == [7 * EUR]
+
+
 @pytest.mark.parametrize(
     "amounts", [(-3500,), (-3500, 3500), (-3500, 3500, -3500), (-2000, -1500, 500)], ids=lambda value: str(value)
 )
@@ -290,6 +302,35 @@ def test_what_matches_nothing_is_named_with_its_remedy(
         assert finished is not None
         assert finished.differences == 1
     assert town.run().differences == result.differences, "it stays until it is settled"
+
+
+@pytest.mark.parametrize(("amount_minor", "kind"), [(-500, "lost"), (500, "lost_back")])
+def test_a_line_that_nobody_can_explain_is_settled_as_the_hubs_own(town: Town, amount_minor: int, kind: str) -> None:
+    town.month()
+    town.there.line("contribution", amount_minor, "x")
+    [difference] = town.later().differences
+    settle = {"by": "operator", "note": "it was a gift", "at": town.scene.at}
+    with town.db.transaction() as tx:
+        accepting.accept(tx, town.scene.rules, difference.name, **settle)
+    clean(town.later(everything=True))
+    assert town.postings(kind) == {difference.name: 5 * EUR}
+    with town.db.transaction() as tx, pytest.raises(accepting.Unacceptable, match="is no difference"):
+        accepting.accept(tx, town.scene.rules, difference.name, **settle)
+    assert town.postings(kind) == {difference.name: 5 * EUR}
+
+
+def test_a_line_in_another_currency_cannot_be_settled_here(town: Town) -> None:
+    town.month()
+    town.there.line("contribution", 500, "x", currency="USD")
+    [difference] = town.later().differences
+    with town.db.transaction() as tx, pytest.raises(accepting.Unacceptable, match="is in USD"):
+        accepting.accept(tx, town.scene.rules, difference.name, by="operator", note="", at=town.scene.at)
+
+
+def test_a_line_of_no_amount_is_no_difference(town: Town) -> None:
+    town.month()
+    town.there.line("adjustment", 0, "x")
+    clean(town.later())
 
 
 def test_another_amount_is_named(town: Town) -> None:
