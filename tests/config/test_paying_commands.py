@@ -132,7 +132,7 @@ def test_signing_secrets_that_lack_are_named(
     flattr: Run, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, secrets: list[str], text: str
 ) -> None:
     monkeypatch.setenv("FLATTR__STRIPE__WEBHOOK_SECRET", json.dumps(secrets))
-    assert text in [each["text"] for each in data(flattr("doctor", "--offline", "--json"))["findings"]]
+    assert any(text in each["text"] for each in data(flattr("doctor", "--offline", "--json"))["findings"])
 
 
 def test_a_wrong_key_is_named(flattr: Run, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_payout_is_taken_back_as_far_as_it_is_still_there_and_is_due_again(
     assert done.exit_code == 0, done.output
     assert "Done; the books have it." in done.stdout
     alone = json.loads(flattr("reconcile", "--json").stdout)["result"]["differences"]
-    assert [each["name"] for each in alone] == [f"charge statement:{statement.id}"], "only what was collected pretending"
+    assert [each["name"] for each in alone] == [f"charge statement:{statement.id}"], "what was never at Stripe"
     assert f"payout {number}" in flattr("payments").stdout, "the number that `flattr reverse` takes"
     with parts.db.reading() as tx:
         assert ledger.owed(tx, ledger.creator(maker)) == 15_750_000
