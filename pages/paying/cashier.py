@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -26,6 +27,8 @@ from core.recipients import onboarding
 from core.rules import Rules
 from pages.paying import telling, visitors
 from pages.paying.telling import Closed, Door, Invitation, Told
+
+log = logging.getLogger("flattr.pages")
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 _LONGEST_NAME = 40
@@ -118,7 +121,8 @@ class Cashier:
                     return self._gateway.onboard(theirs, done=done, again=again, at=at).address
                 case "pay":
                     return self._pay(visit, person_id, at)
-        except Unanswered:
+        except Unanswered as silent:
+            log.warning("%s gave no usable answer: %s", self._gateway.name, silent)
             return telling.unanswered(self.there, door)
 
     def _pay(self, visit: Visit, person_id: int, at: datetime) -> str | Told:
@@ -155,7 +159,8 @@ class Cashier:
             return telling.no_card_entered(None, inside=False)
         try:
             state = self._gateway.look_at_setup(reference) if _REFERENCE.fullmatch(reference) else None
-        except Unanswered:
+        except Unanswered as silent:
+            log.warning("%s gave no usable answer: %s", self._gateway.name, silent)
             self._look_later("setup", reference, at)
             return telling.unanswered(self.there, "card")
         with self._db.transaction() as tx:
@@ -202,7 +207,8 @@ class Cashier:
             account = row.account or counterparts.name(tx, "account", row.person_id) if row else None
         try:
             state = self._gateway.look_at_account(account) if account else None
-        except Unanswered:
+        except Unanswered as silent:
+            log.warning("%s gave no usable answer: %s", self._gateway.name, silent)
             self._look_later("account", account, at)
             return telling.unanswered(self.there, "payouts")
         with self._db.transaction() as tx:
@@ -225,7 +231,8 @@ class Cashier:
             tx.expunge_all()
         try:
             state = self._gateway.look_at_intent(intent) if intent else None
-        except Unanswered:
+        except Unanswered as silent:
+            log.warning("%s gave no usable answer: %s", self._gateway.name, silent)
             return telling.unanswered(self.there, "pay")
         if state is not None:
             with self._db.transaction() as tx:
