@@ -18,6 +18,9 @@ EXEMPT = re.compile(r"^(BATCH|PATIENCE|CHUNK|LOCK|TRIES|_?AT_ONCE|_?PAGE|log|T)$
 SILENT = ("log.", "logger.", "audit.", "warnings.")
 """Calls for the operator's eyes: their words may be any."""
 
+LOCKS = ("with_for_update", "populate_existing")
+"""Arguments that only matter side by side, and on PostgreSQL: SQLite has one writer at a time."""
+
 _SQL = re.compile(r"\b(select|insert into|update|delete from|where|exists|case when|join|coalesce|union all|sum)\b")
 _SQL_CHANGES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), to)
@@ -43,7 +46,7 @@ _SQL_CHANGES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bleft join\b", "join"),
         (r"\bunion all\b", "union"),
         (r"\bdesc\b", "asc"),
-        (r"(?<![\w:.'])(\d+)(?![\w'])", "+1"),
+        (r"(?<!limit )(?<!select )(?<![\w:.'])(\d+)(?![\w'])", "+1"),
         (r"'[a-z_]+'", "'other'"),
     )
 )
@@ -137,6 +140,10 @@ def _places(tree: ast.AST) -> list[ast.AST]:
                 continue
             if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert):
                 continue
+            if isinstance(node, ast.keyword) and node.arg in LOCKS:
+                continue
+            if isinstance(tree, ast.Call) and name == "args" and getattr(tree.func, "attr", "") == "limit":
+                continue  # before first(): more rows would be read, and none of them used
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 continue  # a docstring
             if isinstance(node, ast.Expr) and ast.unparse(node).startswith(SILENT):

@@ -61,9 +61,10 @@ def _tops() -> dict[str, list[tuple[int, str, frozenset[int], frozenset[str]]]]:
             used |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
             target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", node)
             name = getattr(target, "id", "") or getattr(target, "name", "")
-            code = isinstance(node, ast.FunctionDef | ast.ClassDef)
-            lines = range(node.body[0].lineno, (node.end_lineno or 0) + 1) if code else ()
-            tops.append((node.lineno, name, frozenset(lines), frozenset(used)))
+            lines: frozenset[int] = frozenset()
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                lines = frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+            tops.append((node.lineno, name, lines, frozenset(used)))
         found[str(path.relative_to(ROOT))] = tops
     return found
 
