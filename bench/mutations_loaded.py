@@ -127,8 +127,12 @@ def _replace(before: Any, value: Any) -> None:
     if isinstance(before, type):
         for name, part in list(vars(value).items()):
             known = vars(before).get(name)
-            if _function(known) is not None and _function(part) is not None:
-                _replace(known, part)
+            mine, theirs = _function(known), _function(part)
+            if mine is not None and theirs is not None:
+                if len(mine.__code__.co_freevars) == len(theirs.__code__.co_freevars):
+                    _replace(known, part)
+                else:  # "super()" came or went
+                    setattr(before, name, part)
             elif not name.startswith("__") and isinstance(part, int | str | tuple | frozenset) and part != known:
                 setattr(before, name, part)
         return

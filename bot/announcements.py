@@ -14,7 +14,7 @@ from bot.letters import address_of
 from bot.talk import Reply, Talk, Turn, reply
 from bot.wording import account, count, date, short, until
 from bot.wording import month as month_name
-from connectors.base import Button
+from connectors.speaking import Button
 from core import periods
 from core.events import AccountRef
 from core.mail import outbox

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlmodel import Session
 
-from connectors.base import Button, Mouth
+from connectors.speaking import Button, Mouth
 from core.events import AccountRef
 from core.mail.tables import OutboxNote
 from core.people import persons

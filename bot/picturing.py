@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from bot.talk import Talk
-from connectors.base import Picture
+from connectors.speaking import Picture
 from core.mail.tables import OutboxNote
 from core.months import statements
 from core.months.tables import Statement

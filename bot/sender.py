@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from bot.letters import Letter, Said, address_of
 from bot.splitting import split
-from connectors.base import Button, Mouth, Picture, Unheard
+from connectors.speaking import Button, Mouth, Picture, Unheard
 from core.database import Busy, Database, is_away
 from core.mail import outbox
 from core.mail.faults import place_of

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from connectors.base import Button, Picture
+from connectors.speaking import Button, Picture
 from core.events import AccountRef, ThingRef
 from core.money import Currency
 from core.months.statements import PatronStatement

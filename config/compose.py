@@ -26,8 +26,8 @@ from config.networks.presences import Means, Round, mouths_of, presences_of
 from config.parts import Parts
 from config.payments.rounds import Paying
 from config.schedule import Schedule
-from connectors.base import Mouth, Picture
 from connectors.client import Client
+from connectors.speaking import Mouth, Picture
 from core.books import invariants
 from core.database import Busy
 from core.mail import inbox, outbox

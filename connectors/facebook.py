@@ -27,12 +27,10 @@ from connectors.base import (
     Addresses,
     Answer,
     Asker,
-    Button,
     Card,
     Checked,
     Delivery,
     Light,
-    Picture,
     Rejected,
     Secret,
     Secrets,
@@ -43,6 +41,7 @@ from connectors.client import Allowance, Garbled, Limited, Unanswered
 from connectors.linking import Admission, Departure, Grant, Intent, NotAdmitted, Withdrawn
 from connectors.oauth.code import CodeFlow, Tokens
 from connectors.reading import moment, plain_text
+from connectors.speaking import Button, Picture
 from core.events import AccountRef, Event, Gone, Liked, Messaged, Revoked, ThingRef, Unliked
 
 PLATFORM = "facebook"

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from bot.discord.mouth import LIMIT, view_of
 from bot.splitting import split
 from connectors import discord as words
-from connectors.base import Button
+from connectors.speaking import Button
 from core import likes, reactions
 from core.database import Database, is_away
 from core.events import AccountRef, ThingRef

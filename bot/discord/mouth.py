@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 import aiohttp
 import discord
 
-from connectors.base import Button, Picture, Unheard
+from connectors.speaking import Button, Picture, Unheard
 
 LIMIT = 2000
 """Characters of one message: https://docs.discord.com/developers/resources/message#create-message"""

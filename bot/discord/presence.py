@@ -17,7 +17,7 @@ from bot.discord.mouth import LIMIT, Choice, DiscordMouth
 from bot.discord.recheck import Recheck
 from bot.discord.stream import Converse, Recorder, backoff
 from connectors import discord as words
-from connectors.base import Button, Picture
+from connectors.speaking import Button, Picture
 from core.database import Database
 from core.events import Event
 from core.rules import Rules

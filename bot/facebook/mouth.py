@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from connectors import facebook
-from connectors.base import Asker, Button, Picture, Unheard
+from connectors.base import Asker
 from connectors.client import Forbidden, Limited, Unanswered, Unreachable
 from connectors.facebook import Facebook, Refusal
 from connectors.linking import Grant, Withdrawn
+from connectors.speaking import Button, Picture, Unheard
 from core.database import Database
 from core.events import AccountRef
 from core.mail import outbox

@@ -12,8 +12,9 @@ from bot.facebook import rows
 from bot.facebook.mouth import LIMIT, FacebookMouth, Grants
 from bot.facebook.pages import FacebookPages
 from connectors import facebook
-from connectors.base import Asker, Button, Picture
+from connectors.base import Asker
 from connectors.facebook import Facebook
+from connectors.speaking import Button, Picture
 from core.database import Database, is_away
 from core.rules import Rules
 

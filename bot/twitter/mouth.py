@@ -10,10 +10,11 @@ from typing import Any
 
 from bot.twitter.access import Accesses, asked
 from connectors import twitter as words
-from connectors.base import Asker, Button, Picture, Unheard
+from connectors.base import Asker
 from connectors.client import Garbled, Limited, Unanswered, Unreachable
 from connectors.linking import Grant, Withdrawn
 from connectors.reading import moment
+from connectors.speaking import Button, Picture, Unheard
 from core.events import AccountRef
 
 _CHOICES = 1_000

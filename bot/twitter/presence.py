@@ -15,7 +15,8 @@ from bot.twitter.mentions import Mentions
 from bot.twitter.mouth import TwitterMouth
 from bot.twitter.subscriptions import Subscriptions
 from connectors import twitter as words
-from connectors.base import Asker, Button, Picture, Unheard
+from connectors.base import Asker
+from connectors.speaking import Button, Picture, Unheard
 from core.database import Database, is_away
 from core.events import AccountRef
 from core.mail.faults import place_of

@@ -16,8 +16,9 @@ from bot.twitter.presence import TwitterPresence
 from config.networks.conversing import answer, converse
 from config.networks.roster import Entry
 from config.parts import Parts
-from connectors.base import Asker, Mouth
+from connectors.base import Asker
 from connectors.facebook import Facebook
+from connectors.speaking import Mouth
 from webhooks import facebook_deletion
 
 log = logging.getLogger("flattr")

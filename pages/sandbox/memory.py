@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Button, Picture
 from connectors.sandbox import SandboxConnector, harbour, square
+from connectors.speaking import Button, Picture
 from pages.sandbox.cast import Player
 
 NETWORKS: Mapping[str, SandboxConnector] = {each.platform: each for each in (square, harbour)}

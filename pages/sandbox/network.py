@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Answer, Button, Delivery, Mouth, Picture, Unheard
+from connectors.base import Answer, Delivery
 from connectors.sandbox import SIGNATURE, body_of
+from connectors.speaking import Button, Mouth, Picture, Unheard
 from pages.sandbox.cast import PLAYERS, WORKS, Player, Work
 from pages.sandbox.memory import NETWORKS, Memory, NoSuch, find_player, find_work, following, keep_message
 

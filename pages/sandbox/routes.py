@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.base import Button
+from connectors.speaking import Button
 from core.database import Busy
 from core.events import AccountRef
 from pages.forms import LOOPBACK, Forms

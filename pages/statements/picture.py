@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from connectors.base import Picture
+from connectors.speaking import Picture
 from core.money import Currency, show
 from core.months.shares import ShareLine
 from core.months.statements import PatronStatement

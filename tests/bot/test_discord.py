@@ -26,7 +26,7 @@ from bot.discord.presence import INTENTS, DiscordPresence, DiscordRefused
 from bot.discord.stream import Recorder
 from bot.talk import PlatformFacts, Talk
 from connectors import discord as words
-from connectors.base import Button, Mouth, Picture, Unheard
+from connectors.speaking import Button, Mouth, Picture, Unheard
 from core.database import Database
 from core.events import AccountRef, Gone, Liked, Messaged
 from core.mail import outbox

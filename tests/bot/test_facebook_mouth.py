@@ -9,7 +9,7 @@ import pytest
 
 from bot.facebook import mouth as facebook_mouth
 from bot.facebook.mouth import INTRODUCTION, LIMIT, OUTSIDE
-from connectors.base import Button, Picture, Unheard
+from connectors.speaking import Button, Picture, Unheard
 from core.mail import outbox
 from core.mail.tables import OutboxNote
 from tests.bot.facebook_world import PAGE, FacebookWorld, world

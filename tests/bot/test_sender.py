@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from bot.sender import GIVE_UP, PICTURES, Sender
 from bot.splitting import split
-from connectors.base import Button, Picture, Unheard
+from connectors.speaking import Button, Picture, Unheard
 from core.database import Database
 from core.events import AccountRef
 from core.mail import outbox

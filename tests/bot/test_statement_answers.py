@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from bot import announcements, picturing
 from bot.answers.statement import FEW
 from bot.talk import Reply
-from connectors.base import Picture
+from connectors.speaking import Picture
 from core.access import visits
 from core.access.tables import Visit
 from core.mail.tables import OutboxNote

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 from bot.sender import Sender
 from bot.twitter.mouth import with_choices
-from connectors.base import Button, Mouth, Unheard
+from connectors.speaking import Button, Mouth, Unheard
 from core.database import Database
 from core.mail import outbox
 from core.mail.tables import OutboxNote

@@ -40,15 +40,18 @@ START = datetime(2026, 11, 10, 12, tzinfo=UTC)
 RULES = Rules(
     money=currency("EUR"),
     pseudonym_key=b"a key for tests only",
+    fee_bp=971,
     cost_bp=150,
     cost_fixed_micros=250_000,
     retry_unknown=timedelta(hours=6),
+    pending_per_creator=2,
     hold_micros=15_000_000,
     hold_mutual_bp=10_000,
     hold_new=timedelta(0),
     countries=frozenset({"DE", "FR"}),
 )
-"""With holds of one kind only: of a sum that is large, and most of what its creator gets."""
+"""With holds of one kind only: of a sum that is large, and most of what its creator gets. With a fee that seldom leaves
+a sum that can be divided without a rest, and little room for older flattrs, so that both are met often."""
 
 EVENTS = StripeEvents()
 

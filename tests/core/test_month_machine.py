@@ -32,6 +32,7 @@ from tests.platforms.stripe.disputing import OPEN
 
 SEED = st.integers(0, 1000)
 PARTS = st.integers(1, 4)
+TROUBLE = st.sampled_from((None, None, None, *trouble.ALL))
 PATHS = ("", "/confirm", "/cancel", "/v1/payment_intents", "/v1/transfers", "/v1/refunds", "/v1/balance", "/v2/",
          "/v1/checkout", "/v1/customers", "/v1/disputes", "/detach")  # fmt: skip
 
@@ -58,18 +59,20 @@ class MonthMachine(People):
         with self.step() as world:
             world.later(hours=hours)
 
-    @rule(days=st.sampled_from((0, 0, 2, 3, 12)))
-    def month_ends(self, days) -> None:
-        """To the month's end, or days later; the hub sees what is due on the way."""
+    @rule(days=st.sampled_from((0, 0, 2, 3, 3, 12)), kind=TROUBLE)
+    def month_ends(self, days, kind) -> None:
+        """To the month's end, or days later; the hub sees what is due on the way, and the first charge may suffer."""
         with self.step() as world:
             world.later(seconds=(month_end(month_of(world.at)) - world.at).total_seconds() + 7200)
             self.work()
+            if kind is not None:
+                world.stripe.trouble(kind, "/confirm")
             for _ in range(days):
                 world.later(days=1, minutes=30)
                 self.work()
 
-    @rule(hears=st.booleans())
-    def payday(self, hears) -> None:
+    @rule(hears=st.booleans(), kind=TROUBLE)
+    def payday(self, hears, kind) -> None:
         """To the next payout run; what Stripe told meanwhile may come too late for it."""
         with self.step() as world:
             payday = month_start(month_of(world.at)) + timedelta(days=world.rules.payout_day - 1)
@@ -78,6 +81,8 @@ class MonthMachine(People):
             world.later(seconds=(payday - world.at).total_seconds())
             if hears:
                 world.hear()
+            if kind is not None:
+                world.stripe.trouble(kind, "/v1/transfers")
             self.work()
 
     @rule(kind=st.sampled_from(trouble.ALL), path=st.sampled_from(PATHS), method=st.sampled_from(("", "POST", "GET")),

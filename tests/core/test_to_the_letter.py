@@ -10,10 +10,15 @@ from sqlmodel import select
 
 from core.books import ledger, reversals
 from core.mail.tables import OutboxNote
-from core.months import collecting, payouts, runner, stages, statements, unpaid
+from core.months import answering, collecting, payouts, runner, stages, statements, unpaid
 from core.months.tables import Charge, Month, Payout, PayoutRun, Statement
+from core.payments import counterparts
+from core.payments.states import IntentState, RefundState
 from core.people import preferences
 from core.people.tables import Person
+from core.periods import month_of
+from core.returns import refunds
+from core.returns.tables import Refund
 from tests.core.scripted import hosted, paid_creator
 from tests.scene import DECLINES, EUR, PAYS, Scene
 
@@ -72,15 +77,15 @@ def test_each_line_of_a_statement_is_posted_to_its_own_account(db, rules, at):
     scene = Scene(db, replace(rules, cost_bp=290, cost_fixed_micros=300_000), at)
     ada, bob, maker = scene.patron("ada", 10), scene.patron("bob", 20), scene.creator("maker")
     with scene.db.transaction() as tx:
-        preferences.bear_cost(tx, ada, agreed=True)
+        preferences.bear_cost(tx, bob, agreed=True)
     scene.like("ada", "one", "maker")
     scene.like("bob", "two", "maker")
     scene.close_month()
     assert scene.books() == {
         "stripe": -30 * EUR,
-        "cost": 590_000,
-        "income": 941_000 + 2 * EUR,
-        f"creator:{maker}": 30 * EUR - 590_000 - 941_000 - 2 * EUR,
+        "cost": 880_000,
+        "income": 1_912_000 + EUR,
+        f"creator:{maker}": 30 * EUR - 880_000 - 1_912_000 - EUR,
     }
     with scene.db.reading() as tx:
         assert [ledger.owed(tx, ledger.patron(each)) for each in (ada, bob)] == [0, 0]
@@ -356,6 +361,108 @@ def test_a_like_of_a_closed_month_counts_in_the_earliest_open_one(scene):
         tx.flush()
         assert stages.reviewing(tx).id == month + 5
         assert [each.id for each in stages.months(tx)] == sorted((each.id for each in stages.months(tx)), reverse=True)
+
+
+@pytest.mark.parametrize("micros", [0, -1])
+def test_nothing_is_no_amount_to_take_back(scene, micros):
+    scene.patron("ada", 10)
+    scene.creator("maker")
+    scene.like("ada", "one", "maker")
+    scene.close_month()
+    with scene.db.transaction() as tx, pytest.raises(ValueError, match="to take back"):
+        reversals.take_back(tx, statement_id=1, amount_micros=micros, source="dp_1#1", at=scene.at)
+
+
+@pytest.mark.parametrize(("cents", "charged"), [(49, 0), (50, 50), (51, 51)])
+def test_the_processor_s_minimum_itself_is_charged(scene, cents, charged):
+    ada = scene.patron("ada", 10)
+    scene.creator("maker")
+    with scene.db.transaction() as tx:
+        preferences.set_caps(tx, ada, per_flattr_micros=cents * EUR // 100, per_creator_micros=None)
+    scene.like("ada", "one", "maker")
+    assert scene.status(ada).charge_micros == charged * EUR // 100
+    assert scene.statement(ada, scene.close_month()).charge_micros == charged * EUR // 100
+
+
+def test_a_refund_s_failure_is_taken_in_when_it_is_heard_of_once(scene):
+    hosted(scene)
+    ada = scene.patron("ada", 10)
+    paid_creator(scene, "maker")
+    scene.like("ada", "one", "maker")
+    number = scene.statement(ada, scene.close_month()).id
+    with scene.db.transaction() as tx:
+        refunds.ask(tx, scene.rules, statement_id=number, amount_micros=EUR, reason="operator", at=scene.at)
+    refunds.send(scene.db, scene.rules, scene.gateway, scene.at)
+    with scene.db.transaction() as tx:
+        row = tx.get_one(Refund, 1)
+        failed = RefundState(
+            reference=str(row.reference), intent="pi-1", amount_minor=100, state="failed", reason="the card is closed"
+        )
+        refunds.learn(tx, scene.rules, failed, scene.at)
+        assert (row.state, row.why_not) == ("failed", "the card is closed")
+    assert [note.kind for note in untold(scene)].count("refund_failed") == 1
+
+
+def test_a_charge_that_was_cancelled_ends_its_statement_when_it_is_heard_of_once(scene):
+    ada = scene.patron("ada", 10, DECLINES)
+    scene.creator("maker")
+    scene.like("ada", "one", "maker")
+    month = scene.close_month()
+    number = scene.statement(ada, month).id
+    with scene.db.transaction() as tx:
+        counterparts.keep(tx, "intent", number, "pi-1", scene.at)
+        answering.learn(
+            tx, scene.rules, IntentState(reference="pi-1", statement_id=number, state="cancelled"), scene.at
+        )
+    row = scene.statement(ada, month)
+    assert (row.state, row.next_attempt_at, row.ends_as) == ("lapsed", None, None)
+    assert [note.kind for note in untold(scene)].count("lapsed") == 1
+
+
+def test_a_chargeback_of_what_an_earlier_run_paid_leaves_what_is_due_since_alone(scene):
+    hosted(scene)
+    ada = scene.patron("ada", 10)
+    scene.patron("bob", 10)
+    maker = paid_creator(scene, "maker")
+    statements_of_ada = []
+    for number in range(4):
+        scene.like("ada" if number < 3 else "bob", f"thing-{number}", "maker")
+        month = scene.close_month()
+        statements_of_ada += [scene.statement(ada, month).id] if number < 3 else []
+        if number < 3:
+            scene.later(days=12)
+            scene.advance()
+    with scene.db.reading() as tx:
+        assert len(tx.exec(select(Payout).where(Payout.state == "sent")).all()) == 2
+    due = scene.due(maker)
+    with scene.db.transaction() as tx:
+        last = statements_of_ada[1]
+        reversals.take_back(tx, statement_id=last, amount_micros=10 * EUR, source="dp_1#1", at=scene.at)
+    assert scene.due(maker) == due > 0
+
+
+def test_where_no_month_takes_likes_the_next_is_opened(scene):
+    with scene.db.transaction() as tx:
+        stages.ensure_month(tx, month_of(scene.at))
+        tx.get_one(Month, month_of(scene.at)).stage = "closed"
+        tx.flush()
+        following = stages.month_taking(tx, scene.at, scene.at)
+        assert following == month_of(scene.at) + 1
+        assert tx.get_one(Month, following).stage == "open"
+
+
+def test_a_hub_that_earned_nothing_bears_what_nobody_else_does_as_loss(db, rules, at):
+    scene = Scene(db, replace(rules, fee_bp=0), at)
+    scene.patron("ada", 10)
+    maker = scene.creator("maker")
+    scene.like("ada", "one", "maker")
+    scene.close_month()
+    with scene.db.transaction() as tx:
+        for period in (1, 2):
+            payouts.begin(tx, scene.rules, period, scene.at + timedelta(days=period))
+        assert ledger.owed(tx, ledger.creator(maker)) == 0
+        reversals.take_back(tx, statement_id=1, amount_micros=10 * EUR, source="dp_1#1", at=scene.at)
+    assert scene.books() == {"transit": 10 * EUR, "loss": -10 * EUR}
 
 
 def test_a_statement_is_its_patron_s_alone(scene):

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import pages
-from connectors.base import Answer, Button, Delivery, Mouth, Picture, Unheard
+from connectors.base import Answer, Delivery
 from connectors.sandbox import square
+from connectors.speaking import Button, Mouth, Picture, Unheard
 from core.events import Gone, Liked, Messaged, Seen, Unliked
 from pages.sandbox.cast import PLAYERS, TONES, WORKS
 from pages.sandbox.memory import NETWORKS, NoSuch
