@@ -10,9 +10,10 @@ from sqlmodel import select
 
 from core.books import ledger, reversals
 from core.mail.tables import OutboxNote
-from core.months import answering, collecting, payouts, runner, stages, statements, unpaid
+from core.months import answering, closing, collecting, payouts, runner, stages, statements, unpaid
 from core.months.tables import Charge, Month, Payout, PayoutRun, Statement
 from core.payments import counterparts
+from core.payments.gateway import Done
 from core.payments.states import IntentState, RefundState
 from core.people import preferences
 from core.people.tables import Person
@@ -143,7 +144,8 @@ def test_a_month_is_passed_on_once_and_only_from_the_stage_before(scene):
         assert (row.stage, row.closed_at, row.review_ends_at) == ("settled", scene.at, scene.at)
 
 
-def test_steps_say_how_far_they_are(scene):
+def test_steps_say_how_far_they_are(scene, monkeypatch):
+    monkeypatch.setattr(closing, "CHUNK", 2)
     for name in ("ada", "bob", "cy"):
         scene.patron(name, 10, DECLINES if name == "bob" else PAYS)
         scene.like(name, f"{name}'s", "maker")
@@ -153,10 +155,11 @@ def test_steps_say_how_far_they_are(scene):
     scene.at += scene.rules.review
     steps = runner.advance(scene.db, scene.rules, scene.gateway, scene.at)
     assert [(step.what, step.done, step.total) for step in steps if step.what.startswith("clos")] == [
+        ("closing", 2, 3),
         ("closing", 3, 3),
         ("closed", 0, 0),
     ]
-    assert [str(step)[9:] for step in steps[:2]] == ["closing (3 of 3)", "closed"]
+    assert [str(step)[9:] for step in steps[1:3]] == ["closing (3 of 3)", "closed"]
     assert "3 charges tried, 1 still to collect" in [step.what for step in steps]
 
 
@@ -189,6 +192,8 @@ def test_every_account_of_the_hub_has_a_name():
     assert [ledger.describe(each) for each in (0, 1, 4, 5, 6, 7)] == [
         "bank", "stripe", "transit", "income", "cost", "loss",
     ]  # fmt: skip
+    hub = (ledger.BANK, ledger.STRIPE, ledger.TRANSIT, ledger.INCOME, ledger.COST, ledger.LOSS)
+    assert hub == (0, 1, 4, 5, 6, 7)
     assert (ledger.describe(ledger.patron(5)), ledger.describe(ledger.creator(5))) == ("patron:5", "creator:5")
 
 
@@ -373,12 +378,12 @@ def test_nothing_is_no_amount_to_take_back(scene, micros):
         reversals.take_back(tx, statement_id=1, amount_micros=micros, source="dp_1#1", at=scene.at)
 
 
-@pytest.mark.parametrize(("cents", "charged"), [(49, 0), (50, 50), (51, 51)])
+@pytest.mark.parametrize(("cents", "charged"), [(49, 0), (49.5, 0), (50, 50), (51, 51)])
 def test_the_processor_s_minimum_itself_is_charged(scene, cents, charged):
     ada = scene.patron("ada", 10)
     scene.creator("maker")
     with scene.db.transaction() as tx:
-        preferences.set_caps(tx, ada, per_flattr_micros=cents * EUR // 100, per_creator_micros=None)
+        preferences.set_caps(tx, ada, per_flattr_micros=int(cents * EUR // 100), per_creator_micros=None)
     scene.like("ada", "one", "maker")
     assert scene.status(ada).charge_micros == charged * EUR // 100
     assert scene.statement(ada, scene.close_month()).charge_micros == charged * EUR // 100
@@ -439,6 +444,18 @@ def test_a_chargeback_of_what_an_earlier_run_paid_leaves_what_is_due_since_alone
         last = statements_of_ada[1]
         reversals.take_back(tx, statement_id=last, amount_micros=10 * EUR, source="dp_1#1", at=scene.at)
     assert scene.due(maker) == due > 0
+
+
+def test_what_is_not_being_given_up_is_not_ended_by_such_an_answer(scene):
+    ada = scene.patron("ada", 10, DECLINES)
+    scene.creator("maker")
+    scene.like("ada", "one", "maker")
+    month = scene.close_month()
+    before = scene.statement(ada, month)
+    with scene.db.transaction() as tx:
+        answering.gave_up(tx, scene.rules, before.id, Done(""), scene.at)
+    after = scene.statement(ada, month)
+    assert (after.state, after.next_attempt_at) == ("due", before.next_attempt_at)
 
 
 def test_where_no_month_takes_likes_the_next_is_opened(scene):

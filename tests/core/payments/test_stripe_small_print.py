@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.payments import counterparts
-from core.payments.gateway import Done, TooLate, Unknown
+from core.payments.gateway import Done, Refused, TooLate, Unknown
 from core.payments.stripe import intents, setups
 from core.payments.stripe.client import Stripe, Trouble
 from core.payments.stripe.desk import Desk
@@ -77,6 +77,14 @@ def test_whether_a_card_is_gone_is_not_known_without_an_answer(hub: Hub):
         desk = dataclasses.replace(desk_of(hub), stripe=Stripe("sk_test_1", api=address, pace=Pace(10_000)))
         with pytest.raises(Trouble):
             intents._gone(desk, "pm_1", "cus_1")
+
+
+@pytest.mark.parametrize("missing", ["card_reference", "customer"])
+def test_without_a_card_and_its_customer_nothing_is_confirmed(hub: Hub, missing: str):
+    request = dataclasses.replace(hub.owed(), **{missing: None})
+    before = len(hub.stripe.requests)
+    assert intents._confirm(desk_of(hub), request, {"id": "pi_1"}, {}) == Refused("there is no card")
+    assert len(hub.stripe.requests) == before
 
 
 def test_a_card_is_its_customer_s_whatever_a_note_says(hub: Hub):
