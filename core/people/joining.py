@@ -1,7 +1,8 @@
 """Lets pending flattrs count when their creator joins (money.md, "Creators who are not here yet").
 
 Those of the open month count by themselves, since who can be paid is judged when its review starts. At most
-five older ones per patron and creator are moved into the open month, as new rows of origin ``claimed``.
+five older ones per patron and creator are moved into the open month, as new rows of origin ``claimed``. Only while
+their like stands: a like taken back before the claim is worth no more than one taken back the day after it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ select f.id as id, r.id as patron_id, f.thing_id as thing_id, f.created_at as cr
 {_PENDING}
    and f.origin <> 'subscription' and f.created_at > :since
    and exists (select 1 from month m where m.id = f.month and m.stage <> 'open')
+   and exists (select 1 from likes l where l.flattr_id = f.id and l.standing and l.uncounted is null)
    and not exists (select 1 from flattr g
                     where g.month = :month and g.patron_id = r.id and g.thing_id = f.thing_id)
  order by f.created_at desc, f.id desc

@@ -141,6 +141,7 @@ class Oracle:
             if each.author == author and each.standing and not (each.void or each.moved or each.shared)
             and not self._payable(each) and each.person not in self.left and each.person != creator
             and each.since > since and self._stage(each.month) != "open"
+            and any(counts is each for counts in self.likes.values())  # else it was taken back
             and (each.person, each.thing, month) not in self.flattrs
         ]  # fmt: skip
         for each in sorted(older, key=lambda each: (each.since, each.month), reverse=True):

@@ -108,6 +108,20 @@ def test_an_unlike_withdraws_what_was_moved(town: Any) -> None:
     assert not moved.standing
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["for good", "and liked again, in a month that has ended too"])
+def test_a_like_that_was_taken_back_before_the_claim_does_not_join(town: Any, again: bool) -> None:
+    """Else it would matter whether the unlike or the claim came first."""
+    patron(town)
+    past(town, 1, days=70)
+    since = town.at - timedelta(days=40)
+    town.unlike(ANN, "oldcleo0", since)
+    if again:
+        town.like(ANN, "oldcleo0", CLEO, at=since + timedelta(minutes=1))
+        town.stage(month_of(since), "settled")
+    assert claim(town).moved == again
+    assert [each.month for each in town.flattrs() if each.moved_to_id] == [month_of(since)] * again
+
+
 def test_a_thing_that_is_flattred_in_the_open_month_is_not_moved_there_too(town: Any) -> None:
     patron(town)
     past(town, 1)
