@@ -7,7 +7,7 @@ STAMPS := .make
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-stripe soak months mutants check bench lock clean
+.PHONY: help run demo test test-stripe soak months killed mutants check bench lock clean
 
 help: ## what there is
 	@echo "Flattr Hub. A first look: make run, then open http://127.0.0.1:8080"
@@ -29,8 +29,11 @@ soak: $(STAMPS)/dev ## play 10,000 polls with spoilt answers and count false unl
 test-stripe: $(STAMPS)/dev ## run the tests against Stripe's own sandbox (needs STRIPE_TEST_KEY=sk_test_...)
 	@$(BIN)/python -m pytest -q -ra tests/live $(ARGS)
 
-months: $(STAMPS)/dev ## play 50 months of 200 patrons with every kind of card trouble against the hostile Stripe (some ten minutes)
+months: $(STAMPS)/dev ## play 50 months of 200 patrons with every kind of card trouble against the hostile Stripe (twenty minutes)
 	@MONTHS=50 $(BIN)/python -m pytest -q -n 2 tests/config/test_real_months.py $(ARGS)
+
+killed: $(STAMPS)/dev ## kill the hub at every step of collecting and paying there is (a quarter of an hour)
+	@KILLED=all $(BIN)/python -m pytest -q -n 2 tests/config/test_killed.py tests/core/test_killed_anywhere.py $(ARGS)
 
 mutants: $(STAMPS)/dev ## break the money's code on purpose and count what the tests notice (ARGS='--sample 400': some of it)
 	@$(BIN)/python -m bench.mutants $(ARGS)

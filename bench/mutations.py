@@ -15,11 +15,14 @@ ROOT = Path(__file__).parents[1]
 EXEMPT = re.compile(r"^(BATCH|PATIENCE|CHUNK|LOCK|TRIES|_?AT_ONCE|_?PAGE|log|T)$")
 """Names whose values are tuning: any value is right."""
 
-SILENT = ("log.", "logger.", "audit.", "warnings.")
+SILENT = ("log.", "logger.", "audit.", "warnings.", "calling.report(")
 """Calls for the operator's eyes: their words may be any."""
 
 LOCKS = ("with_for_update", "populate_existing")
 """Arguments that only matter side by side, and on PostgreSQL: SQLite has one writer at a time."""
+
+LOCKING = ("_lock",)
+"""Functions that do nothing but lock rows, for the same reason; calls of them, too."""
 
 _SQL = re.compile(r"\b(select|insert into|update|delete from|where|exists|case when|join|coalesce|union all|sum)\b")
 _SQL_CHANGES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -149,6 +152,10 @@ def _places(tree: ast.AST) -> list[ast.AST]:
             if isinstance(node, ast.Expr) and ast.unparse(node).startswith(SILENT):
                 continue
             if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            if isinstance(node, ast.FunctionDef) and node.name in LOCKING:
+                continue
+            if isinstance(node, ast.Expr) and ast.unparse(node).startswith(tuple(f"{name}(" for name in LOCKING)):
                 continue
             if isinstance(node, ast.Assign | ast.AnnAssign) and _is_exempt(node):
                 continue

@@ -12,7 +12,7 @@ from bot.announcing.telling import OVER
 from bot.answers import accounts, month, month_view, statement
 from bot.letters import address_of
 from bot.talk import Reply, Talk, Turn, reply
-from bot.wording import account, count, date, short, until
+from bot.wording import account, count, date, marked, short, until
 from bot.wording import month as month_name
 from connectors.speaking import Button
 from core import periods
@@ -27,13 +27,17 @@ from core.people.tables import Account
 
 
 def render(tx: Session, talk: Talk, note: OutboxNote, now: datetime | None = None) -> Reply:
-    """The note's own text if it has one, else what its kind and source stand for.
+    """The note's own text if it has one, else what its kind and source stand for; marked where money is not real.
 
     Sources: review:MONTH:PERSON, statement:ID, declined:STATEMENT:ATTEMPT, lapsed:STATEMENT, payout:ID,
     claim:ACCOUNT:PATRON:MONTH, link:ID, relink:ACCOUNT:MICROS; authenticate:STATEMENT:ATTEMPT, onboarding:PERSON:N,
     refund:ID, and NAME:PERSON:MICROS or NAME:HOLD for the others of `_ABOUT_MONEY`.
     ``now``: when it is sent; from then on an address in it lives.
     """
+    return marked(talk, _said(tx, talk, note, now))
+
+
+def _said(tx: Session, talk: Talk, note: OutboxNote, now: datetime | None) -> Reply:
     if note.text is not None:
         return Reply(note.text, tuple(Button(label=label, text=text) for label, text in outbox.buttons_of(note)))
     try:
@@ -126,7 +130,7 @@ def _declined(turn: Turn, statement_id: int, attempt: int) -> Reply:
     charge = turn.tx.exec(
         select(Charge).where(Charge.statement_id == statement_id, Charge.attempt == attempt)
     ).one_or_none()
-    if row is None or row.state != "due":
+    if row is None or row.state != "due" or row.ends_as is not None:
         return OVER
     reason = f": {short(charge.reason, 120)}" if charge is not None and charge.reason else ""
     again = f"I try again on {date(row.next_attempt_at)}" if row.next_attempt_at else "I try again soon"
@@ -154,7 +158,7 @@ def _payout(turn: Turn, payout_id: int) -> Reply:
     if row is None:
         return OVER
     amount = show(row.amount_micros, turn.money)
-    pretend = " It is pretend money." if turn.talk.gateway.pretend else ""
+    pretend = " It is pretend money." if turn.talk.gateway.cards() else ""
     if row.state == "sent":
         return reply(f'{amount} for your things are on their way to you.{pretend} "earnings" shows more.')
     if row.state == "refused":

@@ -10,6 +10,7 @@ from bot.answers import accounts, cards, giving, helping, leaving, money, month,
 from bot.commands import parse
 from bot.hearing import said
 from bot.talk import PlatformFacts, Reply, Resolved, Talk, Turn
+from bot.wording import marked
 from core.events import AccountRef
 from core.people import persons
 
@@ -27,7 +28,7 @@ def answer(tx: Session, talk: Talk, by: AccountRef, text: str, at: datetime) -> 
     persons.mark_spoken(tx, by, at)  # first, so that a handle just learned is used in the answer
     found = _answer(Turn(tx=tx, talk=talk, by=by, at=at), parse(text))
     persons.mark_spoken(tx, by, at)  # and last, for the message that made a stranger a member
-    return found
+    return marked(talk, found)
 
 
 def _answer(turn: Turn, command: said.Command) -> Reply:
@@ -45,7 +46,7 @@ def _read(turn: Turn, command: said.Reading) -> Reply:
         case said.Help():
             return helping.help_(turn, command)
         case said.Misread():
-            return helping.misread(command)
+            return helping.misread(turn, command)
         case said.Unknown():
             return helping.unknown(turn, command)
         case said.Accounts():

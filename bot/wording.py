@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from bot.talk import Talk
+from bot.talk import Reply, Talk
 from core.money import Currency, show
 from core.people.tables import Account
 from core.periods import month_start
@@ -90,6 +91,17 @@ def unreal(talk: Talk) -> str:
     if talk.gateway.cards():
         return "All money on this hub is pretend money."
     return "All money on this hub is test money: no real card is charged, and nobody is paid."
+
+
+def marked(talk: Talk, answer: Reply) -> Reply:
+    """An answer with a sum in it, saying that the money is not real where one could think so.
+
+    Where everybody has a pretend card, that card says it.
+    """
+    mark = "" if talk.gateway.cards() else unreal(talk)
+    if not mark or mark in answer.text or f" {talk.rules.money.code}" not in answer.text:
+        return answer
+    return replace(answer, text=f"{answer.text}\n{mark}")
 
 
 def quoted(texts: Iterable[str], last: str = "or") -> str:

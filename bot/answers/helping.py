@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from bot.answers import suggesting
 from bot.hearing.said import Guess, Hello, Help, Misread, Thanks, Unknown
-from bot.hearing.vocabulary import TOPICS, WORDS
+from bot.hearing.vocabulary import TOPICS, WORDS, Word
 from bot.talk import Reply, Turn, reply
 from bot.wording import quoted, unreal
 from core.money import show
 
 SENT = 100
 """Characters of a message that is offered as a button."""
+
+
+_AT_A_PROCESSOR: Mapping[str, Word] = {
+    "card": replace(
+        WORDS["card"],
+        usage="card [remove]",
+        examples=("card", "card remove"),
+        more=WORDS["card"].more.partition(" Where all money is pretend")[0],
+    )
+}
+"""What works otherwise where cards are real: none is chosen by its last digits."""
+
+
+def _word(turn: Turn, name: str) -> Word:
+    hosted = {} if turn.talk.gateway.cards() else _AT_A_PROCESSOR
+    return hosted.get(name, WORDS[name])
 
 
 def introduction(turn: Turn) -> str:
@@ -48,7 +67,7 @@ def hello(turn: Turn, said: Hello | Thanks) -> Reply:
 def help_(turn: Turn, said: Help) -> Reply:
     """All commands in short, or one in full."""
     if said.topic is not None:
-        word = WORDS[said.topic]
+        word = _word(turn, said.topic)
         would = said.would if len(said.would) <= SENT else ""
         return reply(
             f'A question changes nothing. To do it, send "{would}" without a question mark.' if would else "",
@@ -69,9 +88,9 @@ def _also(also: tuple[str, ...]) -> tuple[str, ...]:
     return (f"The same: {', '.join(words)}.",) if words else ()
 
 
-def misread(said: Misread) -> Reply:
+def misread(turn: Turn, said: Misread) -> Reply:
     """The command is known, what follows it is not."""
-    word = WORDS.get(said.name)
+    word = _word(turn, said.name) if said.name in WORDS else None
     usage = f"It goes like this: {quoted(word.examples)}." if word and not said.instead else ""
     instead = f"Perhaps {quoted(said.instead)}?" if said.instead else ""
     return reply(said.why, instead or usage, buttons=said.instead)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlmodel import col, select
 
-from bot.answers import month_view, suggesting
+from bot.answers import month_view, statement, suggesting
 from bot.answers.month_view import View
 from bot.hearing import said
 from bot.hearing.when import MonthSaid
@@ -59,9 +59,8 @@ def worth_line(talk: Talk, view: View) -> str:
 def _pending(view: View) -> str:
     if not view.pending:
         return ""
-    if view.pending == 1:
-        return "1 more like is pending: its creator has not joined yet. That costs nothing."
-    return f"{view.pending} more likes are pending: their creators have not joined yet. That costs nothing."
+    likes = "1 more like is" if view.pending == 1 else f"{view.pending} more likes are"
+    return f"{likes} pending: {month_view.why_pending(view.lines)}. That costs nothing."
 
 
 def _held(turn: Turn, view: View) -> str:
@@ -119,8 +118,7 @@ def _collecting(turn: Turn, person_id: int) -> list[str]:
         Statement.state == "due", col(Statement.patron_id).in_(persons.merged_ids(turn.tx, person_id))
     )
     return [
-        f"{month(row.month)} is closed: {show(row.charge_micros, turn.money)}"
-        + (f", to be charged on {date(row.next_attempt_at)}." if row.next_attempt_at else ", being charged now.")
+        f"{month(row.month)} is closed: {show(row.charge_micros, turn.money)}, {statement.charged_when(row)}."
         for row in turn.tx.exec(mine.order_by(col(Statement.month))).all()
     ]
 
@@ -191,14 +189,14 @@ def _verdict(turn: Turn, line: worth.Line, micros: int, *, closed: bool) -> str:
             older = ", liked before its creator joined" if line.origin == "claimed" else ""
             return about(micros, turn.money) + older if micros else f"counts{older}"
         case "pending" if line.creator:
-            return "pending, its creator has not joined"
+            return f"pending, {month_view.why_pending([line])}"
         case "pending":
             return "pending, its creator is not known yet"
         case "held":
             where = turn.talk.title(line.platform)
             return f"held: {where} stopped listing it; {'left out' if closed else 'looking again'}"
         case "lapsed":
-            return f"lapsed, its creator did not join within {turn.rules.pending_days} days"
+            return f"lapsed, its creator could not be paid within {turn.rules.pending_days} days"
         case left_out:
             return _LEFT_OUT[left_out]
 

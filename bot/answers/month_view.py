@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,6 +59,19 @@ def of(turn: Turn, person_id: int, month: int) -> View:
         owners=tuple(owner for owner, _ in lines),
         review_ends_at=row.review_ends_at if row else None,
     )
+
+
+def why_pending(lines: Sequence[worth.Line], *, then: bool = False) -> str:
+    """Why those of the lines that are pending are so; ``then``: as of a month that is over."""
+    pending = [line for line in lines if line.state == "pending"]
+    who, has = ("its creator", "has") if len(pending) == 1 else ("their creators", "have")
+    not_joined = f"{'had' if then else has} not joined{'' if then else ' yet'}"
+    not_ready = "could not be paid yet" if then else f"{has} joined, but cannot be paid yet"
+    told = [
+        *([not_joined] if any(not line.joined for line in pending) else []),
+        *([not_ready] if any(line.joined for line in pending) else []),
+    ]
+    return f"{who} {' or '.join(told)}"
 
 
 def under_review(turn: Turn, person_id: int) -> int | None:

@@ -82,7 +82,9 @@ def _due(turn: Turn, person_id: int) -> str:
     got = statements.earnings(turn.tx, turn.rules, person_id, turn.at)
     if not got.due_micros:
         return "Nothing is due to you at present."
-    return f"Due to you: {receiving.whole(got.due_micros, turn.money)}; {receiving.when(turn, got.next_run)}."
+    can_pay = onboarding.can_pay(turn.tx, turn.talk.gateway, person_id)
+    goes_out = f"; {receiving.when(turn, got.next_run)}" if can_pay else ""
+    return f"Due to you: {receiving.whole(got.due_micros, turn.money)}{goes_out}."
 
 
 def country_refused(rules: Rules, code: str | None) -> str:

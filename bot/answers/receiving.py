@@ -90,7 +90,9 @@ def earnings(turn: Turn) -> Reply:
     money = turn.money
     got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
     paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
-    lines = [f"Paid out to you so far: {paid}. Due to you: {due}; {when(turn, got.next_run)}."]
+    payable = onboarding.can_pay(turn.tx, turn.talk.gateway, persons.key(person))
+    goes_out = f"; {when(turn, got.next_run)}" if payable and got.due_micros else ""
+    lines = [f"Paid out to you so far: {paid}. Due to you: {due}{goes_out}."]
     if got.waiting_micros:
         lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")
     if got.due_micros and got.due_micros < turn.rules.payout_min_micros:
@@ -108,7 +110,7 @@ def earnings(turn: Turn) -> Reply:
         kept = whole(got.held_micros, money)
         lines.insert(1, f"Of that, {kept} is kept from payouts until the operator has looked at it.")
     lines.append(page_line(turn, "Every like with its receipt, and files to keep", "earnings"))
-    if onboarding.can_pay(turn.tx, turn.talk.gateway, persons.key(person)):
+    if payable:
         return reply(*lines)
     return reply(*lines, 'No money can be sent to you yet: write "payouts".', buttons=("payouts",))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot import addresses, picturing
+from bot.answers.month_view import why_pending
 from bot.hearing.said import ShowStatement
 from bot.talk import Reply, Talk, Turn, reply
 from bot.wording import count, date, listed, month, short, thing, until
@@ -13,6 +14,7 @@ from core.access.visits import VisitRefused
 from core.money import show
 from core.months import stages, statements
 from core.months.statements import PatronStatement
+from core.months.tables import Statement
 from core.people import persons
 from core.periods import month_end, month_name
 
@@ -119,20 +121,14 @@ def text_of(talk: Talk, found: PatronStatement, most: int = MOST) -> str:
     if kept := sum(share.micros for share in found.shares if share.state == "held"):
         lines.append(f"{show(kept, money)} of it is kept from payouts until the operator has looked at it.")
     if found.pending:
-        lines.append(
-            f"{count(len(found.pending), 'like')} cost nothing, since {_their(len(found.pending))} had not joined."
-        )
+        lines.append(f"{count(len(found.pending), 'like')} cost nothing: {why_pending(found.pending, then=True)}.")
     if found.held:
         where = listed(sorted({talk.title(line.platform) for line in found.held}))
         them = "it" if len(found.held) == 1 else "them"
         lines.append(f"{count(len(found.held), 'like')} cost nothing, since {where} had stopped listing {them}.")
-    if talk.gateway.pretend and found.charge_micros:
+    if talk.gateway.cards() and found.charge_micros:
         lines.append("All of it is pretend money.")
     return "\n".join(lines)
-
-
-def _their(number: int) -> str:
-    return "its creator" if number == 1 else "their creators"
 
 
 def _state(found: PatronStatement) -> str:
@@ -143,5 +139,12 @@ def _state(found: PatronStatement) -> str:
             return "which could not be collected and has lapsed; you owe nothing."
         case "void":
             return "which will not be charged."
-    when = f"to be charged on {date(found.next_attempt_at)}" if found.next_attempt_at else "about to be charged"
+    when = charged_when(found)
     return f"{when}." if not found.attempts else f"declined {count(found.attempts, 'time')} so far, {when}."
+
+
+def charged_when(row: Statement | PatronStatement) -> str:
+    """When what is due is charged, or that it is not any more."""
+    if row.ends_as is not None:
+        return "which is not tried any more; you owe nothing"
+    return f"to be charged on {date(row.next_attempt_at)}" if row.next_attempt_at else "about to be charged"

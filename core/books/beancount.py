@@ -32,7 +32,7 @@ _NAMES = {
 _HEAD = """\
 ; The ledger of a Flattr Hub, {postings} postings. Check it with: bean-check FILE
 ; P5 is the person with the number 5; a patron's account is a clearing account that returns to zero.
-option "title" "Flattr Hub"
+{unreal}option "title" "Flattr Hub{mark}"
 option "operating_currency" "{code}"
 {first} commodity {code}
 """
@@ -44,15 +44,19 @@ def account(number: int) -> str:
     return _NAMES[kind].format(person=person)
 
 
-def lines(tx: Session, money: Currency) -> Iterator[str]:
-    """The file, in pieces that end a line; ``tx`` must be one consistent view while they are taken."""
+def lines(tx: Session, money: Currency, *, pretend: bool) -> Iterator[str]:
+    """The file, in pieces that end a line; ``tx`` must be one consistent view while they are taken.
+
+    ``pretend``: the money is not real, and the file says so where every tool shows it.
+    """
     count, first, last = tx.execute(sa.text("select count(*), min(at), max(at) from posting")).one()
     if not count:
         yield "; The ledger of a Flattr Hub; nothing is posted yet.\n"
         return
     # What is asserted on a day is asserted of its beginning.
     begins, after = _day(first), _day(last) + timedelta(days=1)
-    yield _HEAD.format(postings=count, code=money.code, first=begins)
+    marks = {"unreal": "; All of it is pretend money.\n", "mark": " (pretend money)"} if pretend else {}
+    yield _HEAD.format(postings=count, code=money.code, first=begins, **({"unreal": "", "mark": ""} | marks))
     held = dict(sorted(ledger.balances(tx).items()))
     for number in held:
         yield f"{begins} open {account(number)} {money.code}\n"

@@ -45,7 +45,7 @@ def post(tx: Session, costs: Sequence[Cost], at: datetime) -> int:
     What is drawn from patrons' cost lines and from income never exceeds what is there; what comes back goes to those
     who bore costs so far, last first, and is income where it exceeds all that.
     """
-    take_turns(tx, "costs")  # nobody else draws on the same sums meanwhile
+    take_turns(tx, "dues")  # nobody else draws on income meanwhile: what is taken back does, too
     new = {cost.source: cost for cost in costs if cost.micros}
     known = sa.select(col(Posting.source)).where(col(Posting.kind).in_(KINDS), col(Posting.source).in_(list(new)))
     for source in tx.execute(known).scalars() if new else ():

@@ -27,9 +27,6 @@ from core.periods import month_of, month_start
 from core.recipients import onboarding
 from core.rules import Rules
 
-BACK = dues.BACK
-"""What was taken back of shares, by their flattr."""
-
 BATCH = 100
 """Payouts that are noted as asked for in one commit; after a crash so many are looked up before they are sent."""
 

@@ -37,7 +37,7 @@ class PatronStatement:
     fee_micros: int
     shares: tuple[ShareLine, ...]
     pending: tuple[worth.Line, ...]
-    """What could not be paid because its creator had not joined; it cost nothing."""
+    """What could not be paid because its creator had not joined, or not done all that payouts need; it cost nothing."""
     held: tuple[worth.Line, ...]
     """What its platform had stopped listing, too much at once to be believed either way; it cost nothing."""
     left_out: tuple[worth.Line, ...]
@@ -45,6 +45,8 @@ class PatronStatement:
     given_back_micros: int
     """What went back to the patron since: refunds, and what their bank took back."""
     next_attempt_at: datetime | None
+    ends_as: str | None
+    """lapsed or void: it is given up, and only the processor's last word is waited for."""
     attempts: int
     collected_at: datetime | None
 
@@ -150,6 +152,7 @@ def patron_statement(tx: Session, rules: Rules, person_id: int, month: int, at: 
         left_out=tuple(line for line in lines if line.state not in ("pending", "held")),
         given_back_micros=int(given_back),
         next_attempt_at=row.next_attempt_at,
+        ends_as=row.ends_as,
         attempts=row.attempts,
         collected_at=row.collected_at,
     )

@@ -9,12 +9,13 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.months.tables import Charge, Statement
-from core.people import persons
+from core.people import cards, persons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpaid:
-    """One such statement; ``reason``: why the last try came to nothing, '' if the processor did not say."""
+    """One such statement; ``reason``: why the last try came to nothing, '' if the processor did not say or it was
+    tried with another card than the present one."""
 
     statement_id: int
     month: int
@@ -40,8 +41,11 @@ def of(tx: Session, person_id: int) -> Sequence[Unpaid]:
 
 def _unpaid(tx: Session, row: Statement) -> Unpaid:
     assert row.id is not None
-    declined = select(Charge.reason).where(Charge.statement_id == row.id, Charge.state == "declined")
-    reason = tx.exec(declined.order_by(col(Charge.attempt).desc()).limit(1)).first()
+    declined = select(Charge).where(Charge.statement_id == row.id, Charge.state == "declined")
+    last = tx.exec(declined.order_by(col(Charge.attempt).desc()).limit(1)).first()
+    # What was wrong with a card that is not on file any more is no reason to look for it at the present one.
+    card = cards.card_of(tx, persons.root_id(tx, row.patron_id))
+    reason = last.reason if last is not None and (card is None or last.card_reference == card.reference) else None
     return Unpaid(
         statement_id=row.id,
         month=row.month,

@@ -43,6 +43,8 @@ class Line:
     """``platform:account_id``; '' while unknown."""
     platform: str
     state: State
+    joined: bool
+    """Whether its creator wants to receive; if it is pending all the same, no money can be sent to them yet."""
     origin: str
     liked_at: datetime
     worth_micros: int
@@ -72,7 +74,7 @@ class Status:
 _LINES = """
 select f.id, t.url, t.title, case when c.receives_since is not null then a.handle end as handle,
        a.platform, a.account_id, f.origin, f.created_at,
-       {verdict} as state, a.person_id,
+       {verdict} as state, a.person_id, c.receives_since is not null as joined,
        (select n.platform from thing_name n where n.thing_id = t.id order by n.platform limit 1) as seen_on
   from flattr f
   join (select :patron as patron_id, :month as month) s on s.patron_id = f.patron_id and s.month = f.month
@@ -115,6 +117,7 @@ def status(tx: Session, rules: Rules, person_id: int, at: datetime, *, month: in
             creator_account=f"{row.platform}:{row.account_id}" if row.platform else "",
             platform=row.platform or row.seen_on or "web",
             state=row.state,
+            joined=row.joined,
             origin=row.origin,
             liked_at=from_micros(row.created_at),
             worth_micros=due.each_micros if row.state == "counts" else 0,

@@ -80,6 +80,8 @@ class DisputeState:
     taken_minor: int
     status: str
     reason: str = ""
+    answer_by: datetime | None = None
+    """Until when evidence is taken; None: nobody is asked for any."""
     closed: bool = False
 
 

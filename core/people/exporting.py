@@ -36,6 +36,8 @@ select s.id, s.month, s.state, s.budget_micros, s.charge_micros, s.cost_micros, 
   from statement s where s.patron_id in :people order by s.month, s.id
 """
 
+_CARDS = "select brand, last4, country, fingerprint, since from card where person_id in :people"
+
 _CHARGES = """
 select c.statement_id, c.attempt, c.state, c.reason, c.reference, c.asked_at, c.answered_at
   from charge c join statement s on s.id = c.statement_id where s.patron_id in :people order by c.id
@@ -59,6 +61,18 @@ _PLAIN = {
     " from subscription u join account a on a.id = u.account_id where u.person_id in :people order by u.id",
     "payouts": "select id, amount_micros, state, reference, asked_at, answered_at from payout"
     " where creator_id in :people order by id",
+    "refunds": "select s.month, r.amount_micros, r.reason, r.state, r.reference, r.answered_at"
+    " from refund r join statement s on s.id = r.statement_id where s.patron_id in :people order by r.id",
+    "disputes": "select s.month, d.amount_micros, d.taken_micros, d.status, d.reason, d.reference, d.opened_at,"
+    " d.closed_at from dispute d join statement s on s.id = d.statement_id where s.patron_id in :people order by 6",
+    "held_of_yours": "select month, micros, state, reasons, note, made_at, decided_at from hold"
+    " where patron_id in :people order by id",
+    "held_for_you": "select month, micros, state, reasons, note, made_at, decided_at from hold"
+    " where creator_id in :people order by id",
+    "payee": "select account, state, needs, country, began_at, reminded, active_at, seen_at from recipient"
+    " where person_id in :people order by person_id",
+    "at_the_processor": "select kind, reference, made_at from counterpart"
+    " where kind in ('customer', 'account') and own_id in :people order by 1, 2",
     "notes": "select kind, state, created_at, sent_at from outbox where person_id in :people order by id",
 }
 
@@ -80,7 +94,7 @@ def export(tx: Session, rules: Rules, person_id: int, at: datetime) -> dict[str,
         statement["charges"] = [
             {name: value for name, value in charge.items() if name != "statement_id"} for charge in mine
         ]
-    cards = _rows(tx, rules, "select brand, last4, since from card where person_id in :people", people)
+    cards = _rows(tx, rules, _CARDS, people)
     return {
         "format": "flattr-hub-person/1",
         "made_at": at.isoformat(),

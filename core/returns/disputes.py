@@ -43,7 +43,7 @@ def learn(tx: Session, rules: Rules, state: DisputeState, at: datetime) -> None:
         },
     )
     dispute = tx.get_one(Dispute, state.reference, with_for_update=True, populate_existing=True)
-    dispute.status, dispute.reason = state.status, state.reason
+    dispute.status, dispute.reason, dispute.answer_by = state.status, state.reason, state.answer_by
     dispute.amount_micros = state.amount_minor * rules.money.minor_micros
     _move(tx, statement, dispute, state.taken_minor * rules.money.minor_micros, at)
     was_closed, dispute.closed_at = dispute.closed_at, (dispute.closed_at or at) if state.closed else None

@@ -52,5 +52,7 @@ class Dispute(SQLModel, table=True):
     reason: str = ""
     rounds: int = 0
     """How often money moved for it: each movement's postings have a source of their own."""
+    answer_by: datetime | None = Field(default=None, sa_type=Instant)
+    """Until when the processor takes the operator's evidence."""
     opened_at: datetime = Field(sa_type=Instant)
     closed_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -42,7 +42,7 @@ CREATOR: Mapping[str, Chip] = {
 }
 
 UNPAID: Mapping[str, str] = {
-    "pending": "its creator has not joined",
+    "pending": "its creator could not be paid yet",
     "held": "its network stopped listing it",
     "own": "your own",
     "ignored": "you ignore its creator",
@@ -50,7 +50,7 @@ UNPAID: Mapping[str, str] = {
     "withdrawn": "you took it back",
     "moved": "counts in a later month",
     "declined": "its creator wants no money",
-    "lapsed": "nobody joined in time",
+    "lapsed": "nobody could be paid in time",
     "skipped": "you skipped the month",
     "left": "you had left",
     "same_card": "the same card on both sides",

@@ -82,7 +82,7 @@ def test_a_month_without_payable_likes_says_that_nothing_was_charged(talk: Conve
     talk.scene.close_month()
     (note,) = talk.notes("statement")
     assert "nothing was charged" in note.text
-    assert "1 like cost nothing, since its creator had not joined" in note.text
+    assert "1 like cost nothing: its creator had not joined" in note.text
 
 
 def test_a_declined_card_says_why_when_and_what_to_do(talk: Conversation) -> None:

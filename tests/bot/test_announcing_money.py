@@ -118,7 +118,9 @@ def test_a_new_card_after_a_decline_tells_what_is_tried_with_it(talk: PayingTalk
     talk.enters("alice", replace(VISA, reference="pm_2", last4="1111"))
     note = told(talk, "card_taken")
     assert "ending in 1111" in note.text
-    assert "10.00 EUR for November 2026 could not be collected yet: the card was declined. I try again on" in note.text
+    assert (
+        "10.00 EUR for November 2026 could not be collected yet. I try again on" in note.text
+    )  # not the old card's why
 
 
 def test_a_card_of_another_country_is_refused_with_the_rule(talk: PayingTalk) -> None:
@@ -245,7 +247,7 @@ def test_a_country_that_cannot_be_paid_is_told_with_the_rule_once(talk: PayingTa
 def test_a_payout_that_the_bank_refused_has_the_cores_own_words(talk: PayingTalk) -> None:
     talk.say("carol", "claim")
     note = talk.note(kind="payout_failed", source="payout_failed:po_1", text="9.00 EUR could not be paid.")
-    assert note.text == "9.00 EUR could not be paid."
+    assert note.text.splitlines()[0] == "9.00 EUR could not be paid."
 
 
 # Holds

@@ -67,6 +67,7 @@ def test_all_about_a_person_is_exported(filled: Run) -> None:
     found = json.loads(filled("export", "sandbox:ada").output)
     assert found["format"] == "flattr-hub-person/1"
     assert found["budgets"][0]["amount"]["amount"] == "35.00 EUR"
+    assert {found[each] == [] for each in ("refunds", "disputes", "held_of_yours", "held_for_you", "payee")} == {True}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""The running hub, killed (-9) at every step of a month's end and started again, ends with the same books (R6)."""
+"""The running hub, killed (-9) at the steps of a month's end and started again, ends with the same books (R6).
+
+Each kind of step is taken once, where it is first passed; KILLED=all takes every step (`make killed`).
+"""
 
 from __future__ import annotations
 
@@ -118,6 +121,9 @@ def test_the_same_books_wherever_the_hub_is_killed(eve: Path, tmp_path: Path, ru
     } <= set(points), "the month did not go through every stage"
     assert [row for row in undisturbed["payouts"] if row[2] == "sent"]
 
+    first = {point: number for number, point in reversed(list(enumerate(points, 1)))}
+    chosen = range(1, len(points) + 1) if os.environ.get("KILLED") == "all" else sorted(first.values())
+
     def killed_at(number: int) -> str | None:
         folder = tmp_path / f"killed-{number}"
         shutil.copytree(eve, folder)
@@ -133,5 +139,5 @@ def test_the_same_books_wherever_the_hub_is_killed(eve: Path, tmp_path: Path, ru
         return None if not (status or broken or wrong) else f"{points[number - 1]}: {status} {broken} {wrong}"
 
     with ThreadPoolExecutor(2) as pool:
-        told = [each for each in pool.map(killed_at, range(1, len(points) + 1)) if each]
+        told = [each for each in pool.map(killed_at, chosen) if each]
     assert told == []

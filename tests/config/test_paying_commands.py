@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,12 @@ from config.parts import Parts
 from core.books import invariants, ledger
 from core.months import payouts
 from core.months.tables import Payout, Share, Statement
+from core.payments import counterparts
+from core.payments.states import DisputeState
 from core.people.tables import Audit
 from core.recipients import onboarding
 from core.recipients.tables import Recipient
+from core.returns import disputes
 from core.returns.tables import Refund
 from tests.config.hub_process import data
 from tests.platforms.stripe.fake import FakeStripe
@@ -155,6 +158,26 @@ def test_a_refund_is_asked_for_and_logged(flattr: Run, parts: Parts) -> None:
     with parts.db.reading() as tx:
         assert [each.amount_micros for each in tx.exec(select(Refund).order_by(Refund.number))] == [5 * EUR, 30 * EUR]
         assert [each.action for each in tx.exec(select(Audit)) if each.actor == "operator"] == ["refund", "refund"]
+
+
+def test_an_open_dispute_is_listed_with_the_day_until_which_it_can_be_answered(
+    flattr: Run, stripe: FakeStripe, parts: Parts
+) -> None:
+    statement = collected(parts)
+    state = DisputeState(
+        reference="dp_1",
+        intent="pi_1",
+        amount_minor=3500,
+        taken_minor=3500,
+        status="needs_response",
+        answer_by=datetime(2026, 12, 24, 18, tzinfo=UTC),
+    )
+    with parts.db.transaction() as tx:
+        counterparts.keep(tx, "intent", statement.id or 0, "pi_1", parts.clock())
+        disputes.learn(tx, parts.rules, state, parts.clock())
+    shown = flattr("payments", "--json")
+    assert data(shown)["disputes"][0]["answer_by"].startswith("2026-12-24T18:00")
+    assert "2026-12-24" in flattr("payments").stdout
 
 
 def test_the_tariff_is_computed(flattr: Run, alone: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.pages.conftest import Stage
+from tests.pages.tabs import complaints_of
 
 
 class Watched:
@@ -15,14 +16,7 @@ class Watched:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self._note(message.type, message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: self.complaints.append(f"{request.url}: {request.failure}"))
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
+        self.complaints = complaints_of(page)
 
     async def settled(self) -> None:
         await expect(self.page.locator("[aria-busy]")).to_have_count(0)

@@ -23,6 +23,7 @@ from core.mail.sealing import Seal, new_key
 from core.people import linking, persons
 from core.rules import Rules
 from pages.linking.routes import COOKIE, add_routes
+from tests.pages.tabs import complaints_of
 from tests.platforms.pool import Pool, PoolConnector, signed
 from webhooks.linking import SigningIn
 
@@ -371,10 +372,7 @@ class _Later:
 async def tab(browser: Browser) -> AsyncIterator[Page]:
     """A page whose every complaint (errors, what the policy refuses) fails the test."""
     page = await browser.new_page(viewport={"width": 390, "height": 844})
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    complaints = complaints_of(page)
     yield page
     # What the platform's own page lacks (a favicon) is not the hub's.
     assert [each for each in complaints if "404" not in each and "favicon" not in each] == []

@@ -19,6 +19,7 @@ from core.people import budgets, cards, claims, persons
 from core.recipients import onboarding
 from core.rules import Rules
 from tests.pages.paying_street import served
+from tests.pages.tabs import complaints_of
 from tests.platforms.stripe import cards as plastic
 from tests.platforms.stripe.fake import FakeStripe
 from tests.scene import EUR, Scene
@@ -97,10 +98,7 @@ async def town(sqlite_db: Database, rules: Rules, at) -> AsyncIterator[Town]:
 async def tab(browser: Browser) -> AsyncIterator[Page]:
     """A page whose every complaint (errors, what the policy refuses) fails the test."""
     page = await browser.new_page(viewport={"width": 390, "height": 844})
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    complaints = complaints_of(page)
     yield page
     # What the processor's own pages lack (a favicon) is not the hub's.
     assert [each for each in complaints if "404" not in each and "favicon" not in each] == []

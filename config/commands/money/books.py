@@ -129,7 +129,7 @@ def export_(desk: Desk, person: str | None, output: Path | None, *, ledger: bool
     parts = desk.parts
     with parts.db.reading() as tx:
         if ledger:
-            _write(beancount.lines(tx, parts.rules.money), output)
+            _write(beancount.lines(tx, parts.rules.money, pretend=parts.gateway.pretend), output)
             return
         found = exporting.export(tx, parts.rules, person_id(parts, tx, person or ""), parts.clock())
     _write([show.as_json(found) + "\n"], output)

@@ -137,8 +137,8 @@ def payments(desk: Desk, *, lines: int, as_json: bool) -> None:
     if disputes:
         show.print_table(
             "Open disputes: answer them in Stripe's Dashboard",
-            ["dispute", "statement", "amount", "status", "reason"],
-            [(d.reference, d.statement_id, sum_of(d.amount_micros, money), d.status, d.reason) for d in disputes],
+            ["dispute", "statement", "amount", "answer by", "status", "reason"],
+            [_dispute(each, money) for each in disputes],
         )
     if failed:
         show.print_table(
@@ -159,6 +159,11 @@ def _own(tx: Session, row: Movement) -> str:
 def _row(row: Movement, money: Currency, own: str) -> tuple[str, ...]:
     amounts = (show.amount(row.amount_micros, money), show.amount(row.fee_micros, money))
     return (f"{row.at:%Y-%m-%d %H:%M}", row.kind, *amounts, own, row.difference or row.about or row.source or "")
+
+
+def _dispute(row: Dispute, money: Currency) -> tuple[object, ...]:
+    answer_by = f"{row.answer_by:%Y-%m-%d %H:%M}" if row.answer_by else ""
+    return row.reference, row.statement_id, sum_of(row.amount_micros, money), answer_by, row.status, row.reason
 
 
 @click.command(

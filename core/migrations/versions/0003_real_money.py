@@ -132,6 +132,7 @@ def upgrade() -> None:
     sa.Column('status', sa.String(), nullable=False),
     sa.Column('reason', sa.String(), nullable=False),
     sa.Column('rounds', sa.Integer(), nullable=False),
+    sa.Column('answer_by', database.Instant(), nullable=True),
     sa.Column('opened_at', database.Instant(), nullable=False),
     sa.Column('closed_at', database.Instant(), nullable=True),
     sa.ForeignKeyConstraint(['statement_id'], ['statement.id'], name=op.f('fk_dispute_statement_id_statement')),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from core.payments import counterparts
@@ -103,6 +104,7 @@ def look_at_dispute(desk: Desk, reference: str) -> DisputeState | None:
         return None
     moved = sum(int(each.get("amount") or 0) for each in dispute.get("balance_transactions") or ())
     status = str(dispute.get("status"))
+    due = int((dispute.get("evidence_details") or {}).get("due_by") or 0)
     return DisputeState(
         reference=reference,
         intent=name_of(dispute.get("payment_intent")),
@@ -110,6 +112,7 @@ def look_at_dispute(desk: Desk, reference: str) -> DisputeState | None:
         taken_minor=-moved,
         status=status,
         reason=str(dispute.get("reason") or ""),
+        answer_by=datetime.fromtimestamp(due, UTC) if due else None,
         closed=status in _OVER,
     )
 

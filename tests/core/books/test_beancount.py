@@ -18,7 +18,7 @@ from tests.scene import DECLINES, Scene
 def written(scene: Scene, folder: Path) -> Path:
     path = folder / "ledger.beancount"
     with scene.db.reading() as tx:
-        path.write_text("".join(beancount.lines(tx, scene.rules.money)))
+        path.write_text("".join(beancount.lines(tx, scene.rules.money, pretend=True)))
     return path
 
 
@@ -74,6 +74,15 @@ def test_a_single_micro_is_not_overlooked(busy, tmp_path):
     status, said = bean_check(path)
     assert status == 1
     assert "Balance failed" in said
+
+
+@pytest.mark.parametrize("pretend", [True, False])
+def test_the_file_says_whether_its_money_is_pretend(busy, tmp_path, pretend):
+    path = tmp_path / "ledger.beancount"
+    with busy.db.reading() as tx:
+        path.write_text("".join(beancount.lines(tx, busy.rules.money, pretend=pretend)))
+    assert ('option "title" "Flattr Hub (pretend money)"' in path.read_text()) == pretend
+    assert bean_check(path) == (0, "")
 
 
 def test_nothing_posted_is_a_file_too(scene, tmp_path):

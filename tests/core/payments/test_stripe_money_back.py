@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -102,6 +103,7 @@ def test_a_dispute_says_what_it_has_taken_without_its_fee(hub: Hub):
     state = hub.gateway.look_at_dispute(reference)
     assert (state.intent, state.amount_minor, state.taken_minor) == (hub.intent(request), 3500, 3500)
     assert (state.reason, state.closed) == ("fraudulent", False)
+    assert state.answer_by == datetime.fromtimestamp(hub.stripe.now(), UTC) + timedelta(days=9)
     hub.stripe.dispute_won(reference)
     won = hub.gateway.look_at_dispute(reference)
     assert (won.status, won.taken_minor, won.closed) == ("won", 0, True)

@@ -59,6 +59,7 @@ def line(state: str, number: int = 78) -> Line:
         creator_account="pond:id-dave",
         platform="pond",
         state=state,  # type: ignore[arg-type]
+        joined=False,
         origin="like",
         liked_at=AT,
         worth_micros=0,
@@ -80,6 +81,7 @@ def patron(*shares: ShareLine, fee: int = 350_000) -> PatronStatement:
         left_out=(line("struck", 80),),
         given_back_micros=0,
         next_attempt_at=None,
+        ends_as=None,
         attempts=0,
         collected_at=AT,
     )

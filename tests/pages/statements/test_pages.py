@@ -218,7 +218,7 @@ async def test_a_patron_sees_every_like_the_fee_the_sum_and_what_cost_nothing(pl
     assert page.count('<td class="num">3.00 EUR</td>') == 3
     assert "1.00 EUR" in page
     assert "10.00 EUR" in page
-    assert "its creator has not joined" in page
+    assert "its creator could not be paid yet" in page
     assert len(set(re.findall(r"<code>(2026-11-\d+)</code>", page))) == 3
     assert "pretend money" in page
     assert 'src="/statement/2026-11.png"' in page

@@ -58,6 +58,7 @@ def statement(
         left_out=(),
         given_back_micros=0,
         next_attempt_at=None,
+        ends_as=None,
         attempts=0,
         collected_at=None,
     )
