@@ -128,6 +128,8 @@ class CardOffer:
     """The same for the same card number, whoever enters it; None: unknown, or pretend."""
     country: str | None = None
     """ISO 3166 code of the issuing bank's country."""
+    entered_at: datetime | None = None
+    """When it was entered at the processor; None: unknown, or pretend."""
 
 
 class Gateway(Protocol):

@@ -52,6 +52,7 @@ def choose(tx: Session, person_id: int, offer: CardOffer, at: datetime) -> Card:
             customer=offer.customer,
             fingerprint=offer.fingerprint,
             country=offer.country,
+            entered_at=offer.entered_at,
             since=at,
         )
         for each in people
@@ -84,8 +85,9 @@ def let_go(tx: Session, gone: Iterable[tuple[str, str | None]], at: datetime, *,
 def learn_setup(tx: Session, rules: Rules, state: SetupState, at: datetime) -> None:
     """Take the card that was entered at the processor, and say so; the same again, however late, changes nothing.
 
-    A card of a country that is not on the operator's list is not taken. A statement that was declined is tried with
-    the new card at once: that is the next of its tries, not one more.
+    Nor does news of a card that comes after that of one entered later: that one stays. A card of a country that is
+    not on the operator's list is not taken. A statement that was declined is tried with the new card at once: that is
+    the next of its tries, not one more.
     """
     person = tx.get(Person, state.person_id) if state.person_id is not None else None
     if person is None or state.card is None:
@@ -93,6 +95,9 @@ def learn_setup(tx: Session, rules: Rules, state: SetupState, at: datetime) -> N
     person = persons.locked(tx, persons.key(person))
     people, offer = persons.merged_ids(tx, persons.key(person)), state.card
     if _forgotten(tx, offer.reference) or _pays_with(tx, people, offer.reference):
+        return
+    if _overtaken(card_of(tx, people[0]), offer):
+        keeping.note(tx, FORGET, offer.reference, at)
         return
     refused = bool(rules.countries) and offer.country not in rules.countries
     if person.left_at is not None or refused:
@@ -151,6 +156,16 @@ def _forgotten(tx: Session, reference: str) -> bool:
     """Whether it was given back before: news of how it was entered may come late, or twice."""
     given = select(Errand.id).where(Errand.kind == FORGET, Errand.reference == reference)
     return tx.exec(given).first() is not None
+
+
+def _overtaken(held: Card | None, offer: CardOffer) -> bool:
+    """Whether a card that was entered later was heard of first: it is the one that they chose."""
+    return (
+        held is not None
+        and held.entered_at is not None
+        and offer.entered_at is not None
+        and offer.entered_at < held.entered_at
+    )
 
 
 def _tell(tx: Session, kind: str, person_id: int, at: datetime) -> None:

@@ -100,6 +100,8 @@ class Card(SQLModel, table=True):
     fingerprint: str | None = Field(default=None, index=True)
     """The same for the same card number, whoever enters it; None for pretend cards."""
     country: str | None = None
+    entered_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When it was entered at the processor: news of cards that were entered before it comes too late."""
     since: datetime = Field(sa_type=Instant)
 
 

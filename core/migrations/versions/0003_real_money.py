@@ -165,6 +165,7 @@ def upgrade() -> None:
     op.add_column('card', sa.Column('customer', sa.String(), nullable=True))
     op.add_column('card', sa.Column('fingerprint', sa.String(), nullable=True))
     op.add_column('card', sa.Column('country', sa.String(), nullable=True))
+    op.add_column('card', sa.Column('entered_at', database.Instant(), nullable=True))
     op.create_index(op.f('ix_card_fingerprint'), 'card', ['fingerprint'], unique=False)
     op.create_index(op.f('ix_card_reference'), 'card', ['reference'], unique=False)
     op.add_column('charge', sa.Column('customer', sa.String(), nullable=True))
@@ -189,7 +190,7 @@ def downgrade() -> None:
     op.drop_column('charge', 'customer')
     op.drop_index(op.f('ix_card_reference'), table_name='card')
     op.drop_index(op.f('ix_card_fingerprint'), table_name='card')
-    for column in ('country', 'fingerprint', 'customer'):
+    for column in ('entered_at', 'country', 'fingerprint', 'customer'):
         op.drop_column('card', column)
 
     with op.batch_alter_table('refund', schema=None) as batch_op:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.payments import counterparts
@@ -143,6 +143,7 @@ def _offer(method: Mapping[str, Any]) -> CardOffer | None:
     if customer is None or not isinstance(card, Mapping):
         return None
     brand = str(card.get("display_brand") or card.get("brand") or "card")
+    entered = int(method.get("created") or 0)
     return CardOffer(
         brand=_BRANDS.get(brand) or brand.replace("_", " ").capitalize(),
         last4=str(card.get("last4") or ""),
@@ -150,4 +151,5 @@ def _offer(method: Mapping[str, Any]) -> CardOffer | None:
         customer=customer,
         fingerprint=card.get("fingerprint"),
         country=card.get("country"),
+        entered_at=datetime.fromtimestamp(entered, UTC) if entered else None,
     )

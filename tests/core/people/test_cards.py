@@ -147,6 +147,19 @@ def test_who_leaves_with_a_charge_under_way_leaves_no_card_behind_once_it_is_ove
 # Entered at the processor
 
 
+@pytest.mark.parametrize("late", [True, False], ids=["the first one's news comes late", "in order"])
+def test_of_two_entered_cards_the_one_entered_later_pays(scene, late):
+    pat = scene.person("pat")
+    one, two = (
+        replace(card(name), entered_at=scene.at + timedelta(minutes=number))
+        for number, name in enumerate(("one", "two"))
+    )
+    for each in (two, one) if late else (one, two):
+        enter(scene, pat, each)
+    enter(scene, pat, one)
+    assert (paying(scene, pat), forgotten(scene)) == ("pm_two", ["pm_one"])
+
+
 def test_an_entered_card_is_taken_and_told_once(scene):
     pat = scene.person("pat")
     enter(scene, pat, card("one"))
