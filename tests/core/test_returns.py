@@ -218,6 +218,7 @@ def test_a_refund_made_by_hand_of_the_same_amount_meanwhile_is_not_lost(scene, h
     hear(scene, refunds, refunded(statement, "re_hand", 400))
     with scene.db.transaction() as tx:
         refunds.record(tx, scene.rules, 1, refunds.Done("re_own"), scene.at)
+    assert posted(scene, "charge_back") == 8 * EUR
     hear(scene, refunds, refunded(statement, "re_own", 400))
     assert posted(scene, "charge_back") == 8 * EUR
     assert sorted(source for _, source, _ in sources(scene, "charge_back")) == [

@@ -492,3 +492,19 @@ def test_a_statement_is_its_patron_s_alone(scene):
         rows = tx.exec(select(Statement).where(Statement.month == month)).all()
     assert {(row.state, row.flattrs, row.charge_micros) for row in rows} == {("collected", 1, 10 * EUR)}
     assert scene.due(maker) == 18 * EUR
+
+
+@pytest.mark.parametrize("patrons", [1, 3])
+def test_what_waits_is_each_early_flattr_once_and_nothing_else(scene, patrons):
+    maker = scene.creator("maker")
+    scene.patron("old", 10)
+    for month in range(3):
+        scene.like("old", f"song-{month}", "maker")
+        for number in range(patrons if month == 2 else 0):
+            scene.patron(f"new-{number}", 10)
+            scene.like(f"new-{number}", f"tune-{number}", "maker")
+        scene.close_month()
+    with scene.db.reading() as tx:
+        earned = statements.earnings(tx, scene.rules, maker, scene.at)
+    # The first two months of who is there for longer are as early: no payout run was yet.
+    assert (earned.waiting_micros, earned.due_micros) == ((patrons + 2) * 9 * EUR, (patrons + 3) * 9 * EUR)

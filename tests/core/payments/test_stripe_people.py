@@ -207,6 +207,15 @@ def test_onboarding_that_fails_is_tried_again_by_the_person(hub: Hub, what: str,
         assert len(hub.stripe.all("v2.core.account")) == 1
 
 
+def test_an_account_that_cannot_be_looked_at_is_not_made_again(hub: Hub):
+    person = hub.person()
+    onboards(hub, person)
+    hub.stripe.trouble(trouble.FAIL_UNSTORED, "/v2/core/accounts/", "GET", times=9)
+    with pytest.raises(Unanswered):
+        hub.gateway.onboard(person, done=DONE, again=AGAIN, at=hub.at)
+    assert len(hub.stripe.all("v2.core.account")) == 1
+
+
 def test_a_restricted_account_cannot_be_paid_and_a_closed_one_never(hub: Hub):
     person = hub.person()
     account = onboards(hub, person)
