@@ -7,8 +7,8 @@ from bot.answers import cards as card_answers
 from bot.talk import Reply, Turn, reply
 from bot.wording import date, month, unreal
 from core import countries
+from core.charges import unpaid
 from core.money import show
-from core.months import unpaid
 from core.months.tables import Statement
 from core.people import cards, persons
 from core.returns.tables import Refund

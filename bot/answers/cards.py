@@ -7,9 +7,9 @@ from bot.hearing.said import ChooseCard, RemoveCard, ShowCard
 from bot.talk import Reply, Talk, Turn, reply
 from bot.wording import date, month, short, unreal
 from core.access.visits import VisitRefused
+from core.charges import unpaid
+from core.charges.unpaid import Unpaid
 from core.money import show
-from core.months import unpaid
-from core.months.unpaid import Unpaid
 from core.people import cards
 from core.people.tables import Card
 

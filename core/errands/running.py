@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlmodel import Session
 
+from core.charges import collecting
 from core.database import Database, is_away
 from core.errands import keeping
 from core.errands.tables import Errand
 from core.mail.faults import place_of
-from core.months import collecting, payouts
+from core.months import payouts
 from core.months.tables import Statement
 from core.payments import calling, counterparts
 from core.payments.gateway import Gateway

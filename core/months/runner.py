@@ -13,10 +13,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from core.charges import collecting
 from core.database import Database
 from core.holds import deciding
 from core.mail.tables import InboxItem
-from core.months import closing, collecting, payouts, review, stages
+from core.months import closing, payouts, review, stages
 from core.months.tables import Month, PayoutRun, Statement
 from core.payments.gateway import Gateway
 from core.people import claims, leaving, subscriptions

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from core.charges.answering import hurry
 from core.database import to_micros
 from core.errands import keeping
 from core.errands.tables import Errand
 from core.mail import outbox
-from core.months.answering import hurry
 from core.months.tables import Charge, Statement
 from core.payments.gateway import CardOffer
 from core.payments.states import SetupState

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from core.access import grants
 from core.books import ledger
-from core.months import answering
+from core.charges import answering
 from core.months.tables import Charge, Statement
 from core.people import cards, codes, holding, persons
 from core.people.exporting import export
@@ -127,7 +127,7 @@ def finish(tx: Session, at: datetime, people: list[int] | None = None) -> int:
     """End the statements of those who left and forget their cards; how many will not be charged. Safe to repeat.
 
     One that the processor was never asked about is void at once. Of any other the processor has to say first that it
-    cannot be collected any more (`core.months.collecting.give_up`); the card is kept until then.
+    cannot be collected any more (`core.charges.collecting.give_up`); the card is kept until then.
     """
     if people is None:
         whose = col(Statement.id).in_(tx.execute(sa.text(_UNRESOLVED)).scalars().all())

@@ -12,11 +12,11 @@ from sqlmodel import Session
 from core.access import visits
 from core.access.tables import Visit
 from core.access.visits import VisitRefused
+from core.charges import answering, authenticating, unpaid
+from core.charges.authenticating import NotDue, UnderWay
+from core.charges.unpaid import Unpaid
 from core.database import Database
 from core.errands import keeping
-from core.months import answering, authenticating, unpaid
-from core.months.authenticating import NotDue, UnderWay
-from core.months.unpaid import Unpaid
 from core.payments import counterparts
 from core.payments.gateway import Refused, Unknown
 from core.payments.hosted import HostedGateway, Unanswered

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from core import countries
+from core.charges.unpaid import Unpaid
 from core.money import show
-from core.months.unpaid import Unpaid
 from core.people.tables import Card
 from core.periods import month_start
 from core.recipients import needs, onboarding

@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 
 from core.access import visits
 from core.access.tables import Visit
-from core.months import unpaid
+from core.charges import unpaid
+from core.charges.unpaid import Unpaid
 from core.months.tables import Charge, Statement
-from core.months.unpaid import Unpaid
 from core.people import persons
 from core.people.tables import Account
 from pages.paying.telling import Closed, Door

@@ -6,8 +6,8 @@ import pytest
 from sqlmodel import select
 
 from bot import announcements
+from core.charges import answering
 from core.mail.tables import OutboxNote
-from core.months import answering
 from core.months.tables import Statement
 from core.payments.gateway import Refused
 from tests.bot.paying_talk import PayingTalk

@@ -40,7 +40,8 @@ def point(name: str) -> None:
 def who() -> str:
     """The function of the core that is at work."""
     frame = sys._getframe(1)
-    while "/core/months/" not in frame.f_code.co_filename or frame.f_code.co_name.startswith("<"):
+    rooms = ("/core/months/", "/core/charges/")
+    while not any(room in frame.f_code.co_filename for room in rooms) or frame.f_code.co_name.startswith("<"):
         assert frame.f_back is not None
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}"

@@ -14,11 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from connectors.base import Delivery
 from core.books import invariants
+from core.charges import answering, authenticating
+from core.charges.authenticating import Begun
 from core.errands import keeping
 from core.errands import running as errands
 from core.money import currency
-from core.months import answering, authenticating, runner
-from core.months.authenticating import Begun
+from core.months import runner
 from core.payments import counterparts
 from core.payments.hosted import Unanswered
 from core.payments.states import Redirect

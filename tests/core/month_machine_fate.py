@@ -53,7 +53,7 @@ class Fate:
 
 
 def _worker() -> str:
-    """The place in the core that is at work: ``months.collecting._take, line 160``."""
+    """The place in the core that is at work: ``charges.collecting._take, line 160``."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         path = frame.f_code.co_filename

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
+from core.charges import authenticating, collecting
+from core.charges.authenticating import NO_CARD, NotDue, UnderWay
 from core.mail.tables import OutboxNote
-from core.months import authenticating, collecting
-from core.months.authenticating import NO_CARD, NotDue, UnderWay
 from core.months.tables import Charge
 from core.payments.gateway import Done, Refused, Unknown
 from core.payments.hosted import Unanswered

@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from core.books import costs
+from core.charges import unpaid
 from core.database import from_micros
 from core.holds import deciding
-from core.months import payouts, statements, unpaid, worth
+from core.months import payouts, statements, worth
 from core.months.tables import Payout, Statement
 from core.payments import counterparts
 from core.payments.states import DisputeState, RefundState, TransferState, WarningState

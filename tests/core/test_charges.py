@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlmodel import select
 
-from core.months import collecting
+from core.charges import collecting
 from core.months.tables import Charge
 from core.payments.gateway import ChargeRequest, Done, Refused, Unknown
 from core.payments.sandbox import SandboxGateway

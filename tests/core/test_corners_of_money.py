@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from core.books import reversals
+from core.charges import collecting
+from core.charges.answering import UNANSWERED
 from core.errands.tables import Errand
 from core.holds import deciding
 from core.holds.tables import Hold
-from core.months import closing, collecting
-from core.months.answering import UNANSWERED
+from core.months import closing
 from core.months.tables import Statement
 from core.payments import counterparts
 from core.payments.states import RefundState

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
+from core.charges import collecting
 from core.mail.tables import OutboxNote
-from core.months import collecting
 from core.months.tables import Charge
 from core.payments.gateway import Refused
 from core.people import cards, leaving

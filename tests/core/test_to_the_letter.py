@@ -9,8 +9,9 @@ import pytest
 from sqlmodel import select
 
 from core.books import ledger, reversals
+from core.charges import answering, collecting, unpaid
 from core.mail.tables import OutboxNote
-from core.months import answering, closing, collecting, payouts, runner, stages, statements, unpaid
+from core.months import closing, payouts, runner, stages, statements
 from core.months.tables import Charge, Month, Payout, PayoutRun, Statement
 from core.payments import counterparts
 from core.payments.gateway import Done

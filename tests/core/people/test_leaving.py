@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from core.books import ledger
+from core.charges import collecting
 from core.database import to_micros
 from core.events import AccountRef
 from core.money import MICROS
-from core.months import collecting
 from core.months.tables import Charge, Statement
 from core.payments.sandbox import CARDS, SandboxGateway
 from core.people import budgets, cards, claims, leaving, linking, merging, persons, preferences, subscriptions

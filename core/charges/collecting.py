@@ -14,9 +14,9 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from core.charges import answering
+from core.charges.answering import hurry, learn
 from core.database import Database, is_away, to_micros
-from core.months import answering
-from core.months.answering import hurry, learn
 from core.months.tables import Month, Statement
 from core.payments import calling
 from core.payments.gateway import ChargeRequest, Gateway, GivenUp, Outcome

@@ -1,6 +1,6 @@
 """Lets a patron confirm a charge themselves, where their bank wants to hear from them: an attempt made on session.
 
-Row first, money second, note third, as in `core.months.collecting`. Whatever is pressed twice, it is one attempt under
+Row first, money second, note third, as in `core.charges.collecting`. Whatever is pressed twice, it is one attempt under
 one key, of the one intent that every attempt of a statement shares; so it is charged once.
 """
 
@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from core.charges import answering
 from core.database import Database
-from core.months import answering
 from core.months.tables import Charge, Statement
 from core.payments.gateway import ChargeRequest, Done, Refused, Unknown
 from core.payments.hosted import HostedGateway, Unanswered
@@ -43,7 +43,7 @@ NO_CARD = Refused("there is no card")
 def begin(db: Database, rules: Rules, gateway: HostedGateway, statement_id: int, *, done: str, at: datetime) -> Begun:
     """Begin, or go on with, a patron's own attempt to pay a statement; ``done`` is where their bank sends them back.
 
-    Who comes back (or does not) is seen by `core.months.collecting`, which looks an hour later, or by ``learn``.
+    Who comes back (or does not) is seen by `core.charges.collecting`, which looks an hour later, or by ``learn``.
     """
     with db.transaction() as tx:
         request = _ask(tx, rules, statement_id, at)
