@@ -16,7 +16,10 @@ import sqlalchemy as sa
 from core.database import Database
 from core.money import currency
 from core.rules import Rules
+from tests.hastening import database_at, hasten, unsynced
 from tests.scene import Scene
+
+sa.event.listen(sa.pool.Pool, "checkout", unsynced)
 
 
 @pytest.fixture
@@ -71,51 +74,44 @@ def postgres() -> Iterator[str]:
         server.cleanup()
 
 
-def hasten(address: str) -> None:
-    """Let a server of ours forget what a power cut would take; each test makes and drops a database of its own."""
-    engine = Database(address).engine
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for durable in ("fsync", "full_page_writes", "synchronous_commit"):
-            connection.execute(sa.text(f"alter system set {durable} = off"))
-        connection.execute(sa.text("select pg_reload_conf()"))
-    engine.dispose()
+@pytest.fixture(scope="session")
+def postgres_server(postgres: str) -> Iterator[sa.Connection]:
+    """A connection to that server, for making and dropping databases."""
+    server = Database(postgres)
+    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+    server.dispose()
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: str) -> Iterator[sa.URL]:
+def postgres_template(postgres_server: sa.Connection) -> Iterator[sa.URL]:
     """A migrated database on that server, copied for every test."""
-    server = Database(postgres)
     name = f"template_{uuid.uuid4().hex}"
-    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text(f"create database {name}"))
-        template = Database(server.url.set(database=name).render_as_string(hide_password=False))
-        template.migrate()
-        template.dispose()
-        yield template.url
-        connection.execute(sa.text(f"drop database {name}"))
-    server.dispose()
+    postgres_server.execute(sa.text(f"create database {name}"))
+    template = Database(postgres_server.engine.url.set(database=name).render_as_string(hide_password=False))
+    template.migrate()
+    template.dispose()
+    yield template.url
+    postgres_server.execute(sa.text(f"drop database {name}"))
 
 
 @pytest.fixture
 def sqlite_db(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     path = tmp_path / "hub.db"
     shutil.copyfile(sqlite_template, path)
-    database = Database(f"sqlite:///{path}")
+    database = database_at(f"sqlite:///{path}")
     yield database
     database.dispose()
 
 
 @pytest.fixture
-def postgres_db(postgres_template: sa.URL) -> Iterator[Database]:
+def postgres_db(postgres_server: sa.Connection, postgres_template: sa.URL) -> Iterator[Database]:
     name = f"hub_{uuid.uuid4().hex}"
-    server = sa.create_engine(postgres_template.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sa.text(f"create database {name} template {postgres_template.database}"))
-        database = Database(postgres_template.set(database=name).render_as_string(hide_password=False))
-        yield database
-        database.dispose()
-        connection.execute(sa.text(f"drop database {name} with (force)"))
-    server.dispose()
+    postgres_server.execute(sa.text(f"create database {name} template {postgres_template.database}"))
+    database = database_at(postgres_template.set(database=name).render_as_string(hide_password=False))
+    yield database
+    database.dispose()
+    postgres_server.execute(sa.text(f"drop database {name} with (force)"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -91,7 +91,7 @@ def earnings(turn: Turn) -> Reply:
     got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
     paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
     payable = onboarding.can_pay(turn.tx, turn.talk.gateway, persons.key(person))
-    goes_out = f"; {when(turn, got.next_run)}" if payable and got.due_micros else ""
+    goes_out = f"; {when(turn, got.next_run)}" if payable and (got.due_micros or got.next_run > turn.at) else ""
     lines = [f"Paid out to you so far: {paid}. Due to you: {due}{goes_out}."]
     if got.waiting_micros:
         lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")

@@ -117,7 +117,7 @@ def status(tx: Session, rules: Rules, person_id: int, at: datetime, *, month: in
             creator_account=f"{row.platform}:{row.account_id}" if row.platform else "",
             platform=row.platform or row.seen_on or "web",
             state=row.state,
-            joined=row.joined,
+            joined=bool(row.joined),
             origin=row.origin,
             liked_at=from_micros(row.created_at),
             worth_micros=due.each_micros if row.state == "counts" else 0,

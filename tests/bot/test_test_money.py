@@ -67,6 +67,7 @@ def test_a_creator_who_has_joined_but_cannot_be_paid_is_not_said_to_be_missing(t
 
 def test_who_is_owed_nothing_or_cannot_be_paid_is_promised_no_payout(talk: PayingTalk) -> None:
     talk.joined("carol")
+    talk.scene.later(days=2)  # the run of this month began: nobody was owed anything
     assert "Due to you: 0.00 EUR." in talk.say("carol", "earnings")
     talk.month()
     talk.scene.later(days=1)
