@@ -49,7 +49,7 @@ TESTS = (
     "tests/core/test_returns.py", "tests/core/test_invariants_of_returns.py", "tests/core/test_closing_law.py",
     "tests/core/test_returns_law.py", "tests/core/test_likes.py", "tests/core/test_errands.py",
     "tests/core/payments", "tests/core/holds", "tests/core/statements", "tests/core/reconciling/test_costs.py",
-    "tests/core/people/test_leaving.py", "tests/core/people/test_cards.py",
+    "tests/core/test_corners_of_money.py", "tests/core/people/test_leaving.py", "tests/core/people/test_cards.py",
 )  # fmt: skip
 
 UNFIT = "not postgres and not order_keys and not farm_moves and not fake_stripe and not test_farms"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -20,6 +21,7 @@ from core.months.tables import PayoutRun, Share, Statement
 from core.payments import counterparts
 from core.payments.gateway import Refused, Unknown
 from core.payments.states import DisputeState, RefundState, WarningState
+from core.people import persons
 from core.people.tables import Audit
 from core.returns import disputes, refunds, warnings
 from core.returns.tables import Dispute, Refund
@@ -463,6 +465,17 @@ def test_news_of_a_charge_not_known_to_be_collected_waits_until_it_is(scene, hou
 
 def warning(statement: Statement, reference: str = "issfr_1", *, actionable: bool = True) -> WarningState:
     return WarningState(reference=reference, intent=f"pi-{statement.id}", actionable=actionable)
+
+
+def test_after_an_early_warning_nothing_is_refunded_if_one_of_the_creators_was_paid(scene, house):
+    statement = collected(scene, 1, 1)
+    with scene.db.transaction() as tx:
+        waits = persons.person_of(tx, scene.account("maker-1"))
+        waits.cooling_until = scene.at + timedelta(days=400)
+        tx.add(waits)
+    pay_out(scene)
+    hear(scene, warnings, warning(statement))
+    assert (posted(scene, "sent"), posted(scene, "charge_back"), house.refunds_asked) == (4_500_000, 0, [])
 
 
 def test_an_early_warning_refunds_all_that_is_left_while_nothing_was_paid_out(scene, house):

@@ -16,7 +16,7 @@ from core.months.tables import Charge, Month, Payout, PayoutRun, Statement
 from core.payments import counterparts
 from core.payments.gateway import Done
 from core.payments.states import IntentState, RefundState
-from core.people import preferences
+from core.people import budgets, preferences
 from core.people.tables import Person
 from core.periods import month_of
 from core.returns import refunds
@@ -509,3 +509,14 @@ def test_what_waits_is_each_early_flattr_once_and_nothing_else(scene, patrons):
         earned = statements.earnings(tx, scene.rules, maker, scene.at)
     # The first two months of who is there for longer are as early: no payout run was yet.
     assert (earned.waiting_micros, earned.due_micros) == ((patrons + 2) * 9 * EUR, (patrons + 3) * 9 * EUR)
+
+
+def test_who_gives_nothing_any_more_has_no_review_and_no_statement(scene):
+    ada, _, _ = two_patrons(scene)
+    with scene.db.transaction() as tx:
+        budgets.set_budget(tx, scene.rules, person_id=ada, amount_micros=0, at=scene.at, now=True)
+    month = scene.close_month()
+    with scene.db.reading() as tx:
+        rows = tx.exec(select(Statement.patron_id).where(Statement.month == month)).all()
+    assert ada not in rows
+    assert ada not in {note.person_id for note in untold(scene)}

@@ -75,6 +75,37 @@ def test_an_account_that_left_the_hub_is_closed(ask, sqlite_db: Database):
         )
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, "account_invalid"), (404, "resource_missing")])
+def test_whose_account_is_gone_gets_another_and_whose_is_not_seen_does_not(
+    ask, sqlite_db: Database, status: int, code: str
+):
+    with sqlite_db.transaction() as tx:
+        counterparts.keep(tx, "account", 5, "acct_1", AT)
+    answers: Answers = {
+        "GET /v2/core/accounts/acct_1": (status, error(code=code)),
+        "POST /v2/core/accounts": (200, {"id": "acct_2", **capability("pending")}),
+        "POST /v2/core/account_links": (200, {"url": "https://stripe.example/onboard"}),
+    }
+    away = answers | {"GET /v2/core/accounts/acct_1": (500, error())}
+    with pytest.raises(Unanswered):
+        ask(away, lambda gateway: gateway.onboard(5, done="https://h/d", again="https://h/a", at=AT))
+    ask(answers, lambda gateway: gateway.onboard(5, done="https://h/d", again="https://h/a", at=AT))
+    with sqlite_db.reading() as tx:
+        assert counterparts.name(tx, "account", 5) == "acct_2"
+
+
+def test_a_card_that_its_bank_has_not_confirmed_is_none_yet(ask):
+    method = {"id": "pm_1", "customer": "cus_1", "card": {"brand": "visa", "last4": "4242"}}
+    for status, there, last4 in (
+        ("requires_action", method, None),
+        ("succeeded", "pm_1", None),
+        ("succeeded", method, "4242"),
+    ):
+        intent = {"id": "seti_1", "status": status, "payment_method": there}
+        state = ask({"GET /v1/setup_intents/seti_1": (200, intent)}, lambda gateway: gateway.look_at_setup("seti_1"))
+        assert (state.card and state.card.last4) == last4
+
+
 def test_who_may_not_be_updated_is_onboarded_again(ask, sqlite_db: Database):
     with sqlite_db.transaction() as tx:
         counterparts.keep(tx, "account", 5, "acct_1", AT)

@@ -135,6 +135,13 @@ def test_a_reversal_takes_back_what_is_there(hub: Hub):
     assert hub.stripe.connected_balance(account) == 300
 
 
+def test_a_reversal_may_take_the_last_that_is_there(hub: Hub):
+    transfer, account = sent(hub)
+    hub.stripe.bank_payout(account, 300)
+    assert isinstance(hub.gateway.reverse(transfer, 200, key="rev-1"), Done)
+    assert hub.stripe.connected_balance(account) == 0
+
+
 def test_nobody_gets_into_debt_by_a_reversal(hub: Hub):
     transfer, account = sent(hub)
     hub.stripe.bank_payout(account, 400)
