@@ -209,7 +209,6 @@ def learn(tx: Session, rules: Rules, state: TransferState, at: datetime) -> None
             _tell_reversed(tx, rules, payout, reference, micros, at)
     if sum(minor for _, minor in state.reversals) >= state.amount_minor:
         payout.state = "reversed"
-    tx.flush()
 
 
 def _tell_reversed(tx: Session, rules: Rules, payout: Payout, reference: str, micros: int, at: datetime) -> None:

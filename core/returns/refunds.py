@@ -105,7 +105,6 @@ def _requests(tx: Session, rules: Rules, refund_ids: list[int], at: datetime) ->
     rows = tx.exec(query.order_by(col(Refund.id)).with_for_update().execution_options(populate_existing=True)).all()
     for refund in rows:
         refund.calls += 1
-    tx.flush()
     return [
         (
             refund.id or 0,
@@ -176,7 +175,6 @@ def learn(tx: Session, rules: Rules, state: RefundState, at: datetime) -> None:
         _tell_by_hand(tx, rules, statement, state, at)
     if state.state == "failed":
         _failed(tx, rules, statement, refund, state, at)
-    tx.flush()
 
 
 def _failed(
