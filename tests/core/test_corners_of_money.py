@@ -66,6 +66,7 @@ def test_a_charge_that_is_never_answered_is_given_up_in_the_end(scene: Scene, co
     began_at = scene.at
     says = "answer lost" if collected_after_all else "request lost"
     last_day = timedelta(days=scene.rules.collect_days[-1])
+    assert timedelta(days=30) == UNANSWERED, "as docs/money.md says"
     while scene.at < began_at + last_day + UNANSWERED:
         assert charges(scene, statement) == [(1, "asked", None)], "a silence is no answer"
         assert processor.given_up == []

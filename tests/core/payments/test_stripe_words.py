@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from core.payments.gateway import Refused
@@ -39,7 +41,12 @@ def test_a_bank_that_asks_is_heard_whatever_it_is_called(code: str):
 def test_a_card_is_called_as_it_calls_itself(card: dict[str, str], brand: str):
     offer = _offer({"id": "pm_1", "customer": {"id": "cus_1"}, "card": {"last4": "4242", **card}})
     assert (offer.brand, offer.last4, offer.reference, offer.customer) == (brand, "4242", "pm_1", "cus_1")
-    assert (offer.country, offer.fingerprint) == (None, None)
+    assert (offer.country, offer.fingerprint, offer.entered_at) == (None, None, None)
+
+
+def test_when_a_card_was_entered_is_known():
+    offer = _offer({"id": "pm_1", "customer": "cus_1", "card": {"last4": "4242"}, "created": 1_795_000_000})
+    assert offer.entered_at == datetime.fromtimestamp(1_795_000_000, UTC)
 
 
 def test_what_is_nobodys_or_no_card_is_no_offer():
