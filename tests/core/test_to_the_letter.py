@@ -520,3 +520,25 @@ def test_who_gives_nothing_any_more_has_no_review_and_no_statement(scene):
         rows = tx.exec(select(Statement.patron_id).where(Statement.month == month)).all()
     assert ada not in rows
     assert ada not in {note.person_id for note in untold(scene)}
+
+
+def test_a_new_card_hurries_no_statement_that_was_not_declined_itself(scene):
+    other, ada = scene.patron("other", 10, DECLINES), scene.patron("ada", 10)
+    scene.creator("maker")
+    for who in ("other", "ada"):
+        scene.like(who, "song", "maker")
+    month = scene.month_over()
+    scene.advance()
+    scene.at += scene.rules.review
+    put_off = scene.at + timedelta(days=9)
+    scene.advance()
+    assert scene.statement(other, month).attempts == 1
+    with scene.db.transaction() as tx:
+        row = tx.get_one(Statement, scene.statement(ada, month).id)
+        for charge in tx.exec(select(Charge).where(Charge.statement_id == row.id)).all():
+            tx.delete(charge)
+        row.state, row.attempts, row.next_attempt_at, row.collected_at = "due", 0, put_off, None
+        tx.flush()
+        assert answering.hurry(tx, [ada], scene.at) == 0
+        assert answering.hurry(tx, [other], scene.at) == 1
+        tx.rollback()  # it was made up
