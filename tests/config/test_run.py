@@ -195,6 +195,7 @@ def test_what_the_hub_keeps_is_its_owners_alone(start: Callable[..., Process]) -
 
 def test_ctrl_c_while_it_is_still_being_loaded_is_quiet(alone: Path) -> None:
     loading = "import os, signal, sys, threading\n"
+    loading += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # shells take it from what runs behind
     loading += "class Late:\n def find_spec(self, name, *_):\n"
     loading += "  if name == 'config.commands.root': os.kill(os.getpid(), signal.SIGINT)\n"
     loading += "sys.meta_path.insert(0, Late())\nfrom config.command import main\nmain()\n"
