@@ -32,7 +32,7 @@ test-stripe: $(STAMPS)/dev ## run the tests against Stripe's own sandbox (needs 
 months: $(STAMPS)/dev ## play 50 months of 200 patrons with every kind of card trouble against the hostile Stripe (twenty minutes)
 	@MONTHS=50 $(BIN)/python -m pytest -q -n 2 tests/config/test_real_months.py $(ARGS)
 
-killed: $(STAMPS)/dev ## kill the hub at every step of collecting and paying there is (a quarter of an hour)
+killed: $(STAMPS)/dev ## kill the hub at every step of collecting and paying there is
 	@KILLED=all $(BIN)/python -m pytest -q -n 2 tests/config/test_killed.py tests/core/test_killed_anywhere.py $(ARGS)
 
 mutants: $(STAMPS)/dev ## break the money's code on purpose and count what the tests notice (ARGS='--sample 400': some of it)

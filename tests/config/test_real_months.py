@@ -1,6 +1,6 @@
 """A real month of two hundred patrons, with every trouble that cards, banks, networks and Stripe make, for a seed.
 
-By default for two seeds; ``MONTHS=50`` plays fifty (`make months`). The same seed is the same month.
+By default for one seed; ``MONTHS=50`` plays fifty (`make months`). The same seed is the same month.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests.config.real_months import playing
 from tests.config.real_months_money import Story
 
-MONTHS = int(os.environ.get("MONTHS", "2"))
+MONTHS = int(os.environ.get("MONTHS", "1"))
 
 
 @pytest.mark.parametrize("seed", range(MONTHS))

@@ -115,7 +115,7 @@ def oracle(wish: Wish) -> tuple[int, int, int, dict[int, int]]:
     return whole, cost, fee, shares
 
 
-@pytest.mark.parametrize(("database", "count"), [("sqlite_db", 100_000), ("postgres_db", 20_000)])
+@pytest.mark.parametrize(("database", "count"), [("sqlite_db", 100_000), ("postgres_db", 8_000)])
 def test_sql_python_and_an_oracle_split_every_statement_alike(request, database, count):
     db: Database = request.getfixturevalue(database)
     drawn = wishes(count, seed=20_261_122)
