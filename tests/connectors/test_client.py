@@ -396,7 +396,7 @@ async def test_a_packed_body_without_its_end_counts_as_cut_off(client: Client, p
         ("gzip", b"not packed"),
         ("br", b"\x0b\x02"),
         ("deflate", zlib.compress(b"x")),
-        ("gzip", gzip.compress(b"x") + b"y"),
+        ("gzip", gzip.compress(b"x", mtime=0) + b"y"),
     ],
 )
 async def test_a_body_packed_wrongly_is_garbled(client: Client, platform: Misbehaving, packing: str, body: bytes):
