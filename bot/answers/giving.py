@@ -13,7 +13,7 @@ from core.events import AccountRef
 from core.likes import Recorded
 from core.months import worth
 from core.people import claims, persons, preferences, subscriptions
-from core.people.tables import Account
+from core.people.tables import Account, Person
 from core.periods import month_of
 
 
@@ -67,9 +67,10 @@ def _counted(turn: Turn, name: str, url: str, line: worth.Line, view: View, *, a
         case "pending" if not line.creator_account:
             text = f"{start}{name} is noted as pending: I do not know yet who made it. Pending likes cost nothing."
         case "pending":
+            until = "can be paid" if line.joined else "join"
             text = (
-                f"{start}{name} is noted as pending: its creator is not here yet. That costs nothing; if they join"
-                f" within {turn.rules.pending_days} days, it counts."
+                f"{start}{name} is noted as pending: {month_view.why_pending([line])}. That costs nothing; if they"
+                f" {until} within {turn.rules.pending_days} days, it counts."
             )
         case "counts" if view.budget_micros:
             text = (
@@ -90,7 +91,7 @@ def _counted(turn: Turn, name: str, url: str, line: worth.Line, view: View, *, a
 
 def creator(turn: Turn, row: Account) -> str:
     """A creator's account by the name that is known of it, if they receive: who merely pays stays a number."""
-    return account(turn.talk, row, named=not _not_here(turn, row))
+    return account(turn.talk, row, named=_receiver(turn, row) is not None)
 
 
 def _target(turn: Turn, target: str) -> Account | AccountRef | str:
@@ -159,10 +160,17 @@ def subscribe(turn: Turn, wish: said.Subscribe) -> Reply:
 
 
 def _not_here(turn: Turn, row: Account) -> str:
+    receiver = _receiver(turn, row)
+    if receiver is None:
+        return "They have not joined yet, so until they do these shares are pending and cost nothing."
+    if receiver.payable_since is None:
+        return "They have joined, but cannot be paid yet; until they can, these shares are pending and cost nothing."
+    return ""
+
+
+def _receiver(turn: Turn, row: Account) -> Person | None:
     person = persons.person_of(turn.tx, persons.ref(row))
-    if person is not None and person.receives_since is not None:
-        return ""
-    return "They have not joined yet, so until they do these shares are pending and cost nothing."
+    return person if person is not None and person.receives_since is not None else None
 
 
 def unsubscribe(turn: Turn, wish: said.Unsubscribe) -> Reply:

@@ -64,14 +64,14 @@ def of(turn: Turn, person_id: int, month: int) -> View:
 def why_pending(lines: Sequence[worth.Line], *, then: bool = False) -> str:
     """Why those of the lines that are pending are so; ``then``: as of a month that is over."""
     pending = [line for line in lines if line.state == "pending"]
-    who, has = ("its creator", "has") if len(pending) == 1 else ("their creators", "have")
-    not_joined = f"{'had' if then else has} not joined{'' if then else ' yet'}"
-    not_ready = "could not be paid yet" if then else f"{has} joined, but cannot be paid yet"
-    told = [
-        *([not_joined] if any(not line.joined for line in pending) else []),
-        *([not_ready] if any(line.joined for line in pending) else []),
-    ]
-    return f"{who} {' or '.join(told)}"
+    one = len(pending) == 1
+    who = "its creator" if one else "their creators"
+    has, cannot = ("had", "could not") if then else ("has" if one else "have", "cannot")
+    if not any(line.joined for line in pending):
+        return f"{who} {has} not joined{'' if then else ' yet'}"
+    if all(line.joined for line in pending):
+        return f"{who} {has} joined, but {cannot} be paid yet"
+    return f"{who} {has} not joined, or {cannot} be paid yet"
 
 
 def under_review(turn: Turn, person_id: int) -> int | None:

@@ -83,8 +83,8 @@ def _due(turn: Turn, person_id: int) -> str:
     if not got.due_micros:
         return "Nothing is due to you at present."
     can_pay = onboarding.can_pay(turn.tx, turn.talk.gateway, person_id)
-    goes_out = f"; {receiving.when(turn, got.next_run)}" if can_pay else ""
-    return f"Due to you: {receiving.whole(got.due_micros, turn.money)}{goes_out}."
+    due = receiving.whole(got.due_micros, turn.money)
+    return f"Due to you: {due}{receiving.goes_out(turn, got, payable=can_pay)}."
 
 
 def country_refused(rules: Rules, code: str | None) -> str:

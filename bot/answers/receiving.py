@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from bot.answers.statement import page_line
 from bot.hearing import said
 from bot.talk import Reply, Turn, reply
@@ -91,8 +89,7 @@ def earnings(turn: Turn) -> Reply:
     got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
     paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
     payable = onboarding.can_pay(turn.tx, turn.talk.gateway, persons.key(person))
-    goes_out = f"; {when(turn, got.next_run)}" if payable and (got.due_micros or got.next_run > turn.at) else ""
-    lines = [f"Paid out to you so far: {paid}. Due to you: {due}{goes_out}."]
+    lines = [f"Paid out to you so far: {paid}. Due to you: {due}{goes_out(turn, got, payable=payable)}."]
     if got.waiting_micros:
         lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")
     if got.due_micros and got.due_micros < turn.rules.payout_min_micros:
@@ -115,11 +112,12 @@ def earnings(turn: Turn) -> Reply:
     return reply(*lines, 'No money can be sent to you yet: write "payouts".', buttons=("payouts",))
 
 
-def when(turn: Turn, next_run: datetime) -> str:
-    """When money goes out; a day that is past was one on which nobody was owed anything, so no run has begun."""
-    if next_run <= turn.at:
-        return "it goes out with the next payout run"
-    return f"the next payout run is on {date(next_run)}"
+def goes_out(turn: Turn, got: statements.Earnings, *, payable: bool) -> str:
+    """When money goes out, to be said behind the sum that is due; nothing of somebody who cannot be paid."""
+    if payable and got.next_run > turn.at:
+        return f"; the next payout run is on {date(got.next_run)}"
+    # A day that is past was one on which nobody was owed anything, so no run has begun.
+    return "; it goes out with the next payout run" if payable and got.due_micros else ""
 
 
 def decline(turn: Turn, wish: said.Decline | said.TakeBack) -> Reply:

@@ -32,7 +32,7 @@ _NAMES = {
 _HEAD = """\
 ; The ledger of a Flattr Hub, {postings} postings. Check it with: bean-check FILE
 ; P5 is the person with the number 5; a patron's account is a clearing account that returns to zero.
-{unreal}option "title" "Flattr Hub{mark}"
+{warning}option "title" "Flattr Hub{mark}"
 option "operating_currency" "{code}"
 {first} commodity {code}
 """
@@ -55,8 +55,8 @@ def lines(tx: Session, money: Currency, *, pretend: bool) -> Iterator[str]:
         return
     # What is asserted on a day is asserted of its beginning.
     begins, after = _day(first), _day(last) + timedelta(days=1)
-    marks = {"unreal": "; All of it is pretend money.\n", "mark": " (pretend money)"} if pretend else {}
-    yield _HEAD.format(postings=count, code=money.code, first=begins, **({"unreal": "", "mark": ""} | marks))
+    warning, mark = ("; All of it is pretend money.\n", " (pretend money)") if pretend else ("", "")
+    yield _HEAD.format(postings=count, code=money.code, first=begins, warning=warning, mark=mark)
     held = dict(sorted(ledger.balances(tx).items()))
     for number in held:
         yield f"{begins} open {account(number)} {money.code}\n"

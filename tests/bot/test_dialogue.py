@@ -48,7 +48,7 @@ A_MONTH: list[tuple[str, str, tuple[str, ...]]] = [
     ("alice", f"flattr {SONG}2", ("2 likes", "each worth 15.75 EUR")),
     ("alice", f"flattr {SONG}2", ("already", "2 likes")),
     ("alice", f"tip {SONG}3", ("3 likes", "each worth 10.50 EUR")),
-    ("alice", "flattr https://pond.example/dave/film", ("pending", "not here yet", "90 days")),
+    ("alice", "flattr https://pond.example/dave/film", ("pending", "has not joined yet", "90 days")),
     ("alice", "flattr https://example.org/page", ("pending", "who made it")),
     ("alice", "flattr https://pond.example/alice/own", ("your own", "does not count")),
     ("alice", "flattr http://127.0.0.1/x", ("not an address of a public page",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from core.database import Database
@@ -44,6 +45,11 @@ def name_of(value: Any) -> str | None:
     if isinstance(value, Mapping):
         value = value.get("id")
     return value if isinstance(value, str) and value else None
+
+
+def when(seconds: Any) -> datetime | None:
+    """A time as Stripe writes it, in seconds since 1970; None where there is none."""
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
 
 def unknown(trouble: Trouble) -> Unknown:

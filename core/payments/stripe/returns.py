@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from core.payments import counterparts
 from core.payments.gateway import Done, Outcome, RefundRequest, Refused
 from core.payments.states import DisputeState, RefundState, WarningState
 from core.payments.stripe.client import Trouble
-from core.payments.stripe.desk import Desk, name_of, noted, unanswered, unknown
+from core.payments.stripe.desk import Desk, name_of, noted, unanswered, unknown, when
 
 _STATES: dict[str, Literal["pending", "succeeded", "failed"]] = {
     "succeeded": "succeeded",
@@ -104,7 +103,6 @@ def look_at_dispute(desk: Desk, reference: str) -> DisputeState | None:
         return None
     moved = sum(int(each.get("amount") or 0) for each in dispute.get("balance_transactions") or ())
     status = str(dispute.get("status"))
-    due = int((dispute.get("evidence_details") or {}).get("due_by") or 0)
     return DisputeState(
         reference=reference,
         intent=name_of(dispute.get("payment_intent")),
@@ -112,7 +110,7 @@ def look_at_dispute(desk: Desk, reference: str) -> DisputeState | None:
         taken_minor=-moved,
         status=status,
         reason=str(dispute.get("reason") or ""),
-        answer_by=datetime.fromtimestamp(due, UTC) if due else None,
+        answer_by=when((dispute.get("evidence_details") or {}).get("due_by")),
         closed=status in _OVER,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.payments import counterparts
@@ -11,7 +11,7 @@ from core.payments.gateway import CardOffer
 from core.payments.states import Redirect, SetupState
 from core.payments.stripe import declines
 from core.payments.stripe.client import Trouble
-from core.payments.stripe.desk import Desk, name_of, noted, unanswered
+from core.payments.stripe.desk import Desk, name_of, noted, unanswered, when
 
 OPEN_FOR = timedelta(hours=1)
 """How long the page for the card stays open; Stripe allows 30 minutes to a day."""
@@ -143,7 +143,6 @@ def _offer(method: Mapping[str, Any]) -> CardOffer | None:
     if customer is None or not isinstance(card, Mapping):
         return None
     brand = str(card.get("display_brand") or card.get("brand") or "card")
-    entered = int(method.get("created") or 0)
     return CardOffer(
         brand=_BRANDS.get(brand) or brand.replace("_", " ").capitalize(),
         last4=str(card.get("last4") or ""),
@@ -151,5 +150,5 @@ def _offer(method: Mapping[str, Any]) -> CardOffer | None:
         customer=customer,
         fingerprint=card.get("fingerprint"),
         country=card.get("country"),
-        entered_at=datetime.fromtimestamp(entered, UTC) if entered else None,
+        entered_at=when(method.get("created")),
     )
