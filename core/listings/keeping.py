@@ -235,6 +235,8 @@ def settle(tx: Session, rules: Rules, claimed: Claimed, answers: Sequence[Answer
                 missing[each.about.mark] = vanishing.stands(found, each.asked_at)
             case "unknown" if found is not None:
                 missing[each.about.mark] = vanishing.unanswered(found, each.asked_at)
+            case "gone" if found is not None and (again := vanishing.gone(found, each.asked_at)) is not None:
+                missing[each.about.mark] = again
             case "gone":
                 likes.record(tx, rules, Gone(thing=each.about.thing), each.asked_at)
                 forgotten.add(each.about.mark)

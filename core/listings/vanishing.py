@@ -53,6 +53,8 @@ class Missed:
     asked_at: datetime | None = None
     stands: bool = False
     """The platform said that it stands all the same."""
+    gone: bool = False
+    """The platform said once that what was liked is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +159,20 @@ def _wait(found: Missed) -> timedelta:
 def stands(found: Missed, at: datetime) -> Missed:
     """The platform says that the like stands, at a time, though the list does not show it."""
     asked = found.asked + 1 if found.stands else 1
-    return replace(found, stands=True, ripe=False, held_at=None, asked=asked, asked_at=at)
+    return replace(found, stands=True, gone=False, ripe=False, held_at=None, asked=asked, asked_at=at)
 
 
 def unanswered(found: Missed, at: datetime) -> Missed:
     """The platform could not say."""
     return replace(found, asked=found.asked + 1, asked_at=at)
+
+
+def gone(found: Missed, at: datetime) -> Missed | None:
+    """The platform says that what was liked is gone; None once it has said so twice, which ends the questions.
+
+    A passing refusal looks just like content that is out of sight, and an unlike must not be lost to it.
+    """
+    return None if found.gone else replace(found, gone=True, asked=found.asked + 1, asked_at=at)
 
 
 def held(missed: Mapping[int, Missed]) -> frozenset[int]:
@@ -204,6 +214,7 @@ def loaded(stored: str | None) -> dict[int, Missed]:
 def _dumped(found: Missed) -> dict[str, Any]:
     times = {"first": found.first_at, "last": found.last_at, "held": found.held_at, "asked_at": found.asked_at}
     numbers = {"times": found.times, "asked": found.asked, "ripe": int(found.ripe), "stands": int(found.stands)}
+    numbers["gone"] = int(found.gone)
     kept = {name: to_micros(at) for name, at in times.items() if at is not None}
     return kept | {name: number for name, number in numbers.items() if number}
 
@@ -221,4 +232,5 @@ def _loaded(found: dict[str, Any]) -> Missed:
         asked=found.get("asked", 0),
         asked_at=at("asked_at"),
         stands=bool(found.get("stands")),
+        gone=bool(found.get("gone")),
     )

@@ -76,7 +76,26 @@ async def test_content_that_is_gone_is_no_unlike(sqlite_db: Database, rules: Rul
         await place.rounds(3)
         assert await place.standing() == {"song", "poem"}
         asked = len([each for each in place.toy.asked if each == "ada song"])
-        assert asked == 1, "what is gone is not looked for any more"
+        assert asked == 2, "what is gone twice is not looked for any more"
+
+
+async def test_an_unlike_is_not_lost_to_a_passing_refusal(
+    sqlite_db: Database, rules: Rules, at, connector: Toy
+) -> None:
+    async with town(sqlite_db, rules, at, connector) as place:
+        await place.join()
+        await place.round()
+        place.later(minutes=1)
+        place.like("song")
+        place.like("poem")
+        await place.round(minutes=15)
+        place.toy.unlike("ada", "song")
+        place.toy.remove("song")
+        while "ada song" not in place.toy.asked:
+            await place.round(hours=1)
+        place.toy.works["song"].gone = False
+        await place.rounds(3)
+        assert await place.standing() == {"poem"}
 
 
 async def test_a_day_of_silence_loses_nothing(sqlite_db: Database, rules: Rules, at, connector: Toy) -> None:

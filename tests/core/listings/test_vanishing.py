@@ -99,6 +99,7 @@ def test_what_is_known_survives_storage(order, old) -> None:
             asked=st.integers(0, 3),
             asked_at=st.none() | st.just(AT),
             stands=st.booleans(),
+            gone=st.booleans(),
         ),
     )
 )
