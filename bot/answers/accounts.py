@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bot.answers import health, suggesting
-from bot.answers.giving import likeless, network_named
+from bot.answers import health, networks, suggesting
 from bot.hearing import said
 from bot.talk import PlatformFacts, Reply, Talk, Turn, reply
 from bot.wording import account, count, listed, moment, month, short
@@ -20,7 +19,7 @@ def link(turn: Turn, wish: said.Link) -> Reply:
     """A code for the other account, or how an account on a network without messages is linked."""
     if wish.network is None:
         return _code(turn, _elsewhere(turn), *_by_signing_in(turn))
-    meant = network_named(turn, wish.network)
+    meant = networks.named(turn, wish.network)
     if meant is None:
         known = listed(sorted(facts.title for facts in turn.talk.platforms.values()))
         return reply(
@@ -48,7 +47,12 @@ def _sign_in(turn: Turn, platform: str, facts: PlatformFacts) -> Reply:
     address = _address(turn, platform, "link")
     if isinstance(address, Reply):
         return address
-    lines = [f"An account on {facts.title} is linked by signing in there:", address, _LIFE, likeless(turn, platform)]
+    lines = [
+        f"An account on {facts.title} is linked by signing in there:",
+        address,
+        _LIFE,
+        networks.likeless(turn, platform),
+    ]
     if facts.speaks and platform != turn.by.platform:
         issued = linking.issue_code(turn.tx, persons.ensure_account(turn.tx, turn.by), turn.at)
         lines.append(f"Or send me this code from {facts.title}, and answer yes here: {issued.code}")
@@ -179,7 +183,7 @@ def answer(turn: Turn, wish: said.Yes | said.No) -> Reply:
     verb = "counts" if done.moved == 1 else "count"
     joined = f" {count(done.moved, 'older like')} for your things now {verb}." if done.moved else ""
     merged = f" What both had is one now{_one_budget(turn, done.merge)}." if done.merge is not None else ""
-    off = likeless(turn, offer.by.platform)
+    off = networks.likeless(turn, offer.by.platform)
     counting = f". {off}" if off else ", and its likes count from now on."
     return reply(
         f"Linked: {name} is yours here{counting}{merged}{joined}",
@@ -208,7 +212,9 @@ def accounts(turn: Turn) -> Reply:
         if row.needs_relink_at is not None:
             marks.append(f'its access has ended; "link {row.platform}" renews it')
         lines.append(f"{account(turn.talk, row)} ({', '.join(marks)})")
-        lines += [likeless(turn, row.platform)] if likeless(turn, row.platform) else health.of(turn, row)
+        lines += (
+            [networks.likeless(turn, row.platform)] if networks.likeless(turn, row.platform) else health.of(turn, row)
+        )
     return reply("You are:", *lines, '"link" adds another one.')
 
 
@@ -217,7 +223,7 @@ def unlink(turn: Turn, wish: said.Unlink) -> Reply:
     person_id = turn.person_id
     mine = persons.accounts_of(turn.tx, person_id) if person_id else []
     platform, _, account_id = wish.which.partition(":")
-    meant = network_named(turn, platform)
+    meant = networks.named(turn, platform)
     found = [row for row in mine if row.platform == meant and account_id in ("", row.account_id)]
     if not found:
         found = [row for row in mine if row.handle and row.handle.casefold() == wish.which.casefold().lstrip("@")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.answers import month_view, suggesting
+from bot.answers import month_view, networks, suggesting
 from bot.answers.month_view import View
 from bot.hearing import said
-from bot.hearing.spelling import is_url, nearest_only
+from bot.hearing.spelling import is_url
 from bot.talk import Reply, Turn, reply
 from bot.wording import about, account, count, listed, month, quoted, short, thing
 from core import likes, things
@@ -27,7 +27,7 @@ def flattr(turn: Turn, said_: said.Flattr) -> Reply:
     known = things.find(turn.tx, ref)
     before = month_view.line_of(turn, person_id, known.id) if known and known.id else None
     outcome = likes.record_by_hand(turn.tx, turn.rules, turn.by, ref, author, turn.at)
-    name = thing(ref.title, ref.url)
+    name = thing(ref.title or (known.title if known else None), ref.url)
     if outcome is Recorded.not_counted:
         return _why_not(turn, person_id, name, author or _author(turn, known.author_id if known else None))
     found = things.find(turn.tx, ref)
@@ -98,9 +98,9 @@ def _target(turn: Turn, target: str) -> Account | AccountRef | str:
     """The creator whom an address or NETWORK:ID names; a sentence if that is nobody."""
     if not is_url(target):
         platform, _, account_id = target.partition(":")
-        meant = platform if platform == "web" else network_named(turn, platform)
+        meant = platform if platform == "web" else networks.named(turn, platform)
         if meant is None:
-            return f"I know no network named {short(platform, 40)}; I know {_networks(turn)}."
+            return f"I know no network named {short(platform, 40)}; I know {networks.known(turn)}."
         return AccountRef(platform=meant, account_id=account_id[:200])
     resolved = turn.talk.resolve(target)
     if resolved is None:
@@ -205,37 +205,13 @@ def show_subscriptions(turn: Turn) -> Reply:
     return reply("One share each on the first of every month:", *lines, 'To end one: "unsubscribe NETWORK:ID".')
 
 
-def network_named(turn: Turn, text: str) -> str | None:
-    """The platform that somebody means by its id or title (or a half of it, as in Twitter/X), slips forgiven."""
-    names = {name.casefold(): name for name in turn.talk.platforms}
-    names |= {facts.title.casefold(): name for name, facts in turn.talk.platforms.items()}
-    halves = {half: name for title, name in names.items() for half in title.split("/")}
-    word = text.casefold()
-    if word in halves:
-        return halves[word]
-    meant = nearest_only(word, names) or nearest_only(word.replace(" ", ""), names)
-    return names[meant] if meant else None
-
-
-def likeless(turn: Turn, platform: str) -> str:
-    """What somebody should know of a network on which likes do not count; empty where they do."""
-    facts = turn.talk.platforms.get(platform)
-    if facts is None or facts.likes:
-        return ""
-    return f"Likes on {facts.title} do not count on this hub; links to things there that you send me do."
-
-
-def _networks(turn: Turn) -> str:
-    return listed(sorted(facts.title for facts in turn.talk.platforms.values()))
-
-
 def pausing(turn: Turn, wish: said.Pause | said.Resume) -> Reply:
     """Pauses and resumes, everywhere or on one network."""
     platform = ""
     if wish.network is not None:
-        meant = network_named(turn, wish.network)
+        meant = networks.named(turn, wish.network)
         if meant is None:
-            return reply(f"I know no network named {short(wish.network, 40)}; I know {_networks(turn)}.")
+            return reply(f"I know no network named {short(wish.network, 40)}; I know {networks.known(turn)}.")
         platform = meant
     where = f" on {turn.talk.title(platform)}" if platform else ""
     if isinstance(wish, said.Pause):
@@ -246,14 +222,14 @@ def pausing(turn: Turn, wish: said.Pause | said.Resume) -> Reply:
     if person_id is None or not preferences.resume(turn.tx, person_id, platform):
         if person_id is not None and preferences.paused(turn.tx, person_id):
             return reply('You are paused everywhere. "resume" ends that.', buttons=("resume",))
-        return reply(likeless(turn, platform) or f"You are not paused{where}; your likes count.")
+        return reply(networks.likeless(turn, platform) or f"You are not paused{where}; your likes count.")
     if platform and preferences.paused(turn.tx, person_id):
         return reply(
             f'{turn.talk.title(platform)} is no longer paused by itself, but you are paused everywhere. "resume"'
             " ends that.",
             buttons=("resume",),
         )
-    if off := likeless(turn, platform):
+    if off := networks.likeless(turn, platform):
         return reply(f"No longer paused{where}.", off)
     return reply(f"New likes{where} count again from now on.")
 

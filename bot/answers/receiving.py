@@ -89,7 +89,8 @@ def earnings(turn: Turn) -> Reply:
     got = statements.earnings(turn.tx, turn.rules, persons.key(person), turn.at)
     paid, due = show(got.paid_micros, money), whole(got.due_micros, money)
     payable = onboarding.can_pay(turn.tx, turn.talk.gateway, persons.key(person))
-    lines = [f"Paid out to you so far: {paid}. Due to you: {due}{goes_out(turn, got, payable=payable)}."]
+    under_way = f" On its way to you: {show(got.under_way_micros, money)}." if got.under_way_micros else ""
+    lines = [f"Paid out to you so far: {paid}.{under_way} Due to you: {due}{goes_out(turn, got, payable=payable)}."]
     if got.waiting_micros:
         lines.append(f"Of that, {whole(got.waiting_micros, money)} comes from new patrons and waits one run longer.")
     if got.due_micros and got.due_micros < turn.rules.payout_min_micros:
@@ -98,11 +99,7 @@ def earnings(turn: Turn) -> Reply:
         f"This month so far: {count(got.open_flattrs, 'like')}"
         + (f" of {count(got.patrons, 'patron')}." if got.open_flattrs else ".")
     )
-    lines += [
-        f"{month(each.month)}: {count(each.flattrs, 'like')}, {whole(each.gross_micros, money)}, of it collected"
-        f" {whole(each.collected_micros, money)}."
-        for each in got.months[:MONTHS]
-    ]
+    lines += [_earned(turn, each) for each in got.months[:MONTHS]]
     if got.held_micros:
         kept = whole(got.held_micros, money)
         lines.insert(1, f"Of that, {kept} is kept from payouts until the operator has looked at it.")
@@ -110,6 +107,12 @@ def earnings(turn: Turn) -> Reply:
     if payable:
         return reply(*lines)
     return reply(*lines, 'No money can be sent to you yet: write "payouts".', buttons=("payouts",))
+
+
+def _earned(turn: Turn, it: statements.EarnedMonth) -> str:
+    gross, collected = whole(it.gross_micros, turn.money), whole(it.collected_micros, turn.money)
+    back = f", {whole(it.taken_back_micros, turn.money)} of that went back to patrons" if it.taken_back_micros else ""
+    return f"{month(it.month)}: {count(it.flattrs, 'like')}, {gross}, of it collected {collected}{back}."
 
 
 def goes_out(turn: Turn, got: statements.Earnings, *, payable: bool) -> str:

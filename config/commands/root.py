@@ -10,7 +10,7 @@ import click
 
 from config.commands import inbox, lending, looking, people, running
 from config.commands.desk import Desk
-from config.commands.money import books, holds, months, paying, tariff
+from config.commands.money import books, holds, months, paying, payments, tariff
 from config.complaints import Impossible, Misconfigured, one_line
 from core.database import Busy, DatabaseUnavailable
 
@@ -87,6 +87,7 @@ for _group in (
     books.COMMANDS,
     holds.COMMANDS,
     paying.COMMANDS,
+    payments.COMMANDS,
     tariff.COMMANDS,
 ):
     for _command in _group:

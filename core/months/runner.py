@@ -170,7 +170,10 @@ def _pay(db: Database, rules: Rules, gateway: Gateway, at: datetime) -> Iterator
         unfinished = tx.exec(select(PayoutRun).where(col(PayoutRun.finished_at).is_(None))).first()
     if unfinished is not None:
         sent = payouts.send(db, rules, gateway, at)
-        yield Step(what=f"{sent} payouts sent", month=unfinished.period)
+        with db.reading() as tx:
+            is_over = tx.get_one(PayoutRun, unfinished.id).finished_at is not None
+        if sent or is_over:  # what waits for available money is looked at often, and is no news
+            yield Step(what=f"{sent} payouts sent", month=unfinished.period)
 
 
 class MonthNotOver(Exception):

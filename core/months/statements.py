@@ -59,6 +59,8 @@ class EarnedMonth:
     flattrs: int
     gross_micros: int
     collected_micros: int
+    taken_back_micros: int
+    """Of what was collected: what went back to patrons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class Earnings:
     """Of what is due: money of patrons' first two months, which waits one payout run longer."""
     held_micros: int
     """Of what is due: kept from payouts until the operator has looked."""
+    under_way_micros: int
+    """Reserved by a payout run, and not with the creator yet; no longer among what is due."""
     paid_micros: int
     months: tuple[EarnedMonth, ...]
     open_flattrs: int
@@ -100,14 +104,20 @@ select (select coalesce(sum(amount_micros), 0) from payout
          where kind = 'sent_back' and credit in :accounts and credit % 8 <> 2)
 """
 
-_EARNED = """
-select s.month, count(*), sum(h.micros), sum(case when s.state = 'collected' then h.micros else 0 end)
+_UNDER_WAY = """
+select coalesce(sum(amount_micros), 0) from payout where creator_id in :people and state = 'asked'
+"""
+
+_EARNED = f"""
+select s.month, count(*), sum(h.micros), sum(case when s.state = 'collected' then h.micros else 0 end),
+       sum(coalesce(b.micros, 0))
   from payable p
   join flattr f on f.author_id = p.account_id and f.month = p.month
   join share h on h.flattr_id = f.id
   join statement s on s.id = h.statement_id
+  left join ({BACK}) b on b.flattr_id = h.flattr_id
  where p.creator_id in :people group by s.month order by s.month desc
-"""
+"""  # noqa: S608 - made of the package's constants
 
 _EARLY = f"""
 select coalesce(sum(h.micros - coalesce(b.micros, 0)), 0)
@@ -118,7 +128,7 @@ select coalesce(sum(h.micros - coalesce(b.micros, 0)), 0)
   left join ({BACK}) b on b.flattr_id = h.flattr_id
  where p.creator_id in :people and s.early and s.state = 'collected'
    and s.collected_at > coalesce((select max(r.started_at) from payout_run r), -1)
-"""  # noqa: S608 - made of the package's constants
+"""  # noqa: S608
 
 _OPEN = """
 select count(*), count(distinct f.patron_id)
@@ -177,6 +187,7 @@ def earnings(tx: Session, rules: Rules, person_id: int, at: datetime) -> Earning
     early = tx.execute(sa.text(_EARLY).bindparams(among), {"people": people}).scalar_one()
     flattrs, patrons = tx.execute(sa.text(_OPEN).bindparams(among), {"people": people, "month": month_of(at)}).one()
     due = sum(ledger.owed(tx, ledger.creator(each)) for each in people)
+    under_way = tx.execute(sa.text(_UNDER_WAY).bindparams(among), {"people": people}).scalar_one()
     held = tx.execute(sa.text(_HELD).bindparams(among), {"people": people}).scalar_one()
     accounts: sa.BindParameter[Any] = sa.bindparam("accounts", expanding=True)
     paid = tx.execute(
@@ -187,10 +198,17 @@ def earnings(tx: Session, rules: Rules, person_id: int, at: datetime) -> Earning
         due_micros=due,
         waiting_micros=min(int(early), max(0, due)),
         held_micros=min(int(held), max(0, due)),
+        under_way_micros=int(under_way),
         paid_micros=int(paid),
         months=tuple(
-            EarnedMonth(month=month, flattrs=count, gross_micros=int(gross), collected_micros=int(collected))
-            for month, count, gross, collected in earned
+            EarnedMonth(
+                month=month,
+                flattrs=count,
+                gross_micros=int(gross),
+                collected_micros=int(collected),
+                taken_back_micros=int(back),
+            )
+            for month, count, gross, collected, back in earned
         ),
         open_flattrs=flattrs,
         patrons=patrons,

@@ -64,6 +64,8 @@ class Result:
     """What lies at the processor by its own lines."""
     books_micros: int
     """The same by the books."""
+    young_micros: int
+    """Of that: posted within the grace, so that the processor need not have a line of it yet."""
     differences: tuple[Difference, ...]
 
 
@@ -133,11 +135,8 @@ def _judge(
     ]
     alone = [each for each in _alone(tx) if not _is_settled(tx, rules, each)]
     undone = _undone(alone)
-    differences += [
-        _missing(rules, posting)
-        for posting in alone
-        if posting.at <= at - GRACE and posting.source.partition("/")[0] not in undone
-    ]
+    old = [each for each in alone if each.at <= at - GRACE]
+    differences += [_missing(rules, each) for each in old if each.source.partition("/")[0] not in undone]
     theirs, unmatched = _sum_of_lines(tx, rules)
     ours = -ledger.owed(tx, STRIPE)
     waiting = sum(matching.effect(each) for each in alone)
@@ -157,17 +156,19 @@ def _judge(
         looked=looked,
         stripe_micros=theirs,
         books_micros=ours,
+        young_micros=waiting - sum(matching.effect(each) for each in old),
         differences=tuple(differences),
     )
 
 
 def _missing(rules: Rules, posting: Posting) -> Difference:
     name = f"{posting.kind} {posting.source}"
+    maybe = " (a refund may be pending there for some days)" if posting.source.startswith("re_") else ""
     return Difference(
         name=name,
         at=posting.at,
         text=f"{show(matching.effect(posting), rules.money)} in the books ({name}) is not among Stripe's lines: run"
-        " `flattr reconcile --all`; if it stays, look for it in the Dashboard",
+        f" `flattr reconcile --all`; if it stays, look for it in the Dashboard{maybe}",
     )
 
 

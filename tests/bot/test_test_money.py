@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import select
 
 from bot import announcements
+from core.books import reversals
 from core.charges import answering
 from core.mail.tables import OutboxNote
 from core.months.tables import Statement
@@ -80,6 +81,38 @@ def test_who_is_owed_nothing_or_cannot_be_paid_is_promised_no_payout(talk: Payin
     answer = talk.say("carol", "earnings")
     assert "Due to you: 9.00 EUR." in answer
     assert "No money can be sent to you yet" in answer
+
+
+def test_a_creator_sees_what_is_on_its_way_and_what_went_back(talk: PayingTalk) -> None:
+    month = talk.month()
+    talk.house.available = 0
+    for _ in range(3):  # the money of a patron's first months waits one run longer
+        talk.scene.later(days=20)
+        talk.scene.advance()
+    answer = talk.say("carol", "earnings")
+    assert "Paid out to you so far: 0.00 EUR. On its way to you: 9.00 EUR. Due to you: 0.00 EUR" in answer
+    assert "of it collected 9.00 EUR." in answer
+    talk.house.available = 900
+    talk.scene.later(days=1)
+    talk.scene.advance()
+    assert "Paid out to you so far: 9.00 EUR. Due to you: 0.00 EUR" in talk.say("carol", "earnings")
+    with talk.scene.db.transaction() as tx:
+        reversals.take_back(
+            tx, statement_id=talk.statement_of("alice", month), amount_micros=1_000_000, source="dp_1", at=talk.scene.at
+        )
+    assert "went back to patrons" not in talk.say("carol", "earnings"), "what was paid out is not asked for again"
+
+
+def test_a_creator_sees_what_went_back_to_patrons(talk: PayingTalk) -> None:
+    month = talk.month()
+    talk.scene.later(days=1)
+    talk.scene.advance()
+    with talk.scene.db.transaction() as tx:
+        statement = talk.statement_of("alice", month)
+        reversals.take_back(tx, statement_id=statement, amount_micros=10_000_000, source="dp_1", at=talk.scene.at)
+    answer = talk.say("carol", "earnings")
+    assert "Due to you: 0.00 EUR" in answer
+    assert "of it collected 9.00 EUR, 9.00 EUR of that went back to patrons." in answer
 
 
 def test_a_statement_that_is_given_up_is_not_said_to_be_tried_again(talk: PayingTalk) -> None:

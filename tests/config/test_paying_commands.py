@@ -14,14 +14,14 @@ from sqlmodel import select
 from config.commands.desk import Desk
 from config.parts import Parts
 from core.books import invariants, ledger
-from core.months import payouts
+from core.months import affording, payouts
 from core.months.tables import Payout, Share, Statement
 from core.payments import counterparts
 from core.payments.states import DisputeState
 from core.people.tables import Audit
 from core.recipients import onboarding
 from core.recipients.tables import Recipient
-from core.returns import disputes
+from core.returns import disputes, refunds
 from core.returns.tables import Refund
 from tests.config.hub_process import data
 from tests.platforms.stripe.fake import FakeStripe
@@ -178,6 +178,27 @@ def test_an_open_dispute_is_listed_with_the_day_until_which_it_can_be_answered(
     shown = flattr("payments", "--json")
     assert data(shown)["disputes"][0]["answer_by"].startswith("2026-12-24T18:00")
     assert "2026-12-24" in flattr("payments").stdout
+
+
+def test_what_is_not_made_yet_is_listed_with_the_reason(flattr: Run, stripe: FakeStripe, parts: Parts) -> None:
+    statement = collected(parts)
+    at = parts.clock()
+    with parts.db.transaction() as tx:
+        maker = tx.exec(select(Share.creator_id).where(Share.statement_id == statement.id)).first()
+        assert maker is not None
+        onboarding.keep_account(tx, maker, stripe.has_account(), at)
+        tx.get_one(Recipient, maker).state = "active"
+        for period in (901, 902):
+            payouts.begin(tx, parts.rules, period, at - timedelta(days=2))
+        refunds.ask(tx, parts.rules, statement_id=statement.id or 0, amount_micros=5 * EUR, reason="operator", at=at)
+    assert payouts.send(parts.db, parts.rules, parts.gateway, at) == 0, "nothing is available"
+    found = data(flattr("payments", "--json"))
+    assert [each["amount_micros"] for each in found["refunds_waiting"]] == [5 * EUR]
+    assert [each["reason"] for each in found["payouts_waiting"]] == [affording.WAITS] * 2
+    printed = flattr("payments").stdout
+    assert "Not made yet" in printed
+    assert f"creator {maker}" in printed
+    assert f"statement {statement.id}" in printed
 
 
 def test_the_tariff_is_computed(flattr: Run, alone: Path) -> None:

@@ -111,6 +111,18 @@ def test_what_waits_for_available_money_is_looked_at_again_after_a_while(scene, 
     assert [each.attempt for each in house.asked] == [1]
 
 
+def test_waiting_for_available_money_is_no_news(scene, house):
+    earn(scene, 10)
+    reserve(scene)
+    house.available = 0
+    scene.advance()  # a run of this month's own, with nothing left to reserve
+    assert scene.advance() == []
+    house.available = 900
+    scene.at += scene.rules.retry_unknown
+    assert scene.advance() == ["1 payouts sent"]
+    assert scene.advance() == []
+
+
 def test_a_smaller_payout_may_overtake_one_that_does_not_fit_but_not_for_ever(scene, house):
     earn(scene, 50, 10, 10, 10)
     reserve(scene)

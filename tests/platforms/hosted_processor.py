@@ -56,6 +56,7 @@ class HostedProcessor:
     at_once: int = 1
     onboards: bool = True
     silent: bool = False
+    available: int = 10**9
     answers: dict[str | None, Outcome] = field(default_factory=dict)
     """To charges, by card; any other card pays."""
     bank: Redirect | Outcome = field(default_factory=lambda: Redirect("https://bank.example/3ds"))
@@ -108,7 +109,7 @@ class HostedProcessor:
         return Done(f"re_{request.key}")
 
     def available_minor(self, currency: str) -> int | None:
-        return 10**9
+        return self.available
 
     def enter_card(self, person_id: int, *, done: str, cancelled: str, at: datetime) -> Redirect:
         self._ask("enter_card", str(person_id), done, cancelled)

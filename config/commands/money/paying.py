@@ -1,11 +1,10 @@
-"""Subcommands about the payment processor: reconcile, settle, payments, refund, reverse."""
+"""Subcommands that act on the payment processor: reconcile, settle, refund, reverse."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import click
-from sqlmodel import Session, col, select
 
 from config.commands import show
 from config.commands.desk import Desk, json_option
@@ -20,17 +19,15 @@ from core.money import Currency, parse_amount
 from core.money import show as sum_of
 from core.months import payouts
 from core.months.tables import Payout, Statement
-from core.payments import counterparts
 from core.payments.gateway import Done
 from core.payments.hosted import HostedGateway, Unanswered
 from core.people import audit
 from core.periods import month_name
-from core.reconciling import accepting, last
+from core.reconciling import accepting
 from core.reconciling import running as reconciling
 from core.reconciling.running import Result
 from core.reconciling.tables import Movement
 from core.returns import refunds
-from core.returns.tables import Dispute
 
 
 def _hosted(parts: Parts) -> HostedGateway:
@@ -80,7 +77,8 @@ def _print(result: Result, money: Currency) -> None:
     since = f"since {result.since:%Y-%m-%d %H:%M}" if result.since else "of all time"
     show.say(f"{result.seen} lines {since}; costs of {result.costs} posted; {result.looked} objects looked at.")
     at_stripe, here = sum_of(result.stripe_micros, money), sum_of(result.books_micros, money)
-    show.say(f"At Stripe lie {at_stripe}, by the books {here}.")
+    young = f"; {sum_of(result.young_micros, money)} of that are so new that Stripe may have no lines of it yet"
+    show.say(f"At Stripe lie {at_stripe}, by the books {here}{young if result.young_micros else ''}.")
     if not result.differences:
         show.say("No differences.")
         return
@@ -89,81 +87,6 @@ def _print(result: Result, money: Currency) -> None:
         ["line", "when", "what and what to do"],
         [(each.name, f"{each.at:%Y-%m-%d %H:%M}" if each.at else "", each.text) for each in result.differences],
     )
-
-
-@click.command(short_help="Show what Stripe moved lately, open disputes, failed errands.")
-@click.option(
-    "--lines", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many of Stripe's lines."
-)
-@json_option
-@click.pass_obj
-def payments(desk: Desk, *, lines: int, as_json: bool) -> None:
-    """Show Stripe's latest lines as the last reconciliation read them, open disputes, and errands that failed."""
-    parts = desk.parts
-    money = parts.rules.money
-    with parts.db.reading() as tx:
-        rows, ran = last.latest(tx, lines), last.finished(tx)
-        disputes = tx.exec(
-            select(Dispute).where(col(Dispute.closed_at).is_(None)).order_by(col(Dispute.opened_at))
-        ).all()
-        counts, failed = keeping.counts(tx), keeping.failures(tx)
-        own = {row.reference: _own(tx, row) for row in rows}
-    if as_json:
-        show.put(
-            {
-                "currency": money.code,
-                "reconciled_at": ran.began_at if ran else None,
-                "differences": ran.differences if ran else None,
-                "lines": [row.model_dump() for row in rows],
-                "disputes": [row.model_dump() for row in disputes],
-                "errands": counts,
-                "failed": [row.model_dump() for row in failed],
-            }
-        )
-        return
-    if ran is None:
-        show.say("Not reconciled yet; a running hub does it daily, `flattr reconcile` at once.")
-    else:
-        show.say(f"Reconciled {ran.began_at:%Y-%m-%d %H:%M}: {ran.differences} differences.")
-    show.say(f"Errands: {counts.waiting} waiting, {counts.failed} failed.")
-    if rows:
-        head = [f"amount ({money.code})", "cost"]
-        show.print_table(
-            "Stripe's latest lines",
-            ["when", "kind", *head, "of", "about"],
-            [_row(each, money, own[each.reference]) for each in rows],
-            right=head,
-        )
-    if disputes:
-        show.print_table(
-            "Open disputes: answer them in Stripe's Dashboard",
-            ["dispute", "statement", "amount", "answer by", "status", "reason"],
-            [_dispute(each, money) for each in disputes],
-        )
-    if failed:
-        show.print_table(
-            "Errands that failed; they run again when Stripe says something new, and by `flattr reconcile`",
-            ["errand", "about", "tries", "why"],
-            [(each.kind, each.reference, each.tries, each.reason) for each in failed],
-        )
-
-
-def _own(tx: Session, row: Movement) -> str:
-    """What a line is about by the hub's own number, as `flattr refund` and `flattr reverse` take it."""
-    if row.payout_id is not None:
-        return f"payout {row.payout_id}"
-    statement = counterparts.owner(tx, "intent", row.intent) if row.intent else None
-    return f"statement {statement}" if statement is not None else ""
-
-
-def _row(row: Movement, money: Currency, own: str) -> tuple[str, ...]:
-    amounts = (show.amount(row.amount_micros, money), show.amount(row.fee_micros, money))
-    return (f"{row.at:%Y-%m-%d %H:%M}", row.kind, *amounts, own, row.difference or row.about or row.source or "")
-
-
-def _dispute(row: Dispute, money: Currency) -> tuple[object, ...]:
-    answer_by = f"{row.answer_by:%Y-%m-%d %H:%M}" if row.answer_by else ""
-    return row.reference, row.statement_id, sum_of(row.amount_micros, money), answer_by, row.status, row.reason
 
 
 @click.command(
@@ -288,4 +211,4 @@ def _run_errands(parts: Parts, at: datetime) -> None:
         click.echo("The hub is at its errands, and does these too.", err=True)
 
 
-COMMANDS = (reconcile, settle, payments, refund, reverse)
+COMMANDS = (reconcile, settle, refund, reverse)

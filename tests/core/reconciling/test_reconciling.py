@@ -346,7 +346,9 @@ def test_a_posting_without_a_line_is_named_once_it_is_an_hour_old(town: Town) ->
     line = town.there.lines.pop()
     clean_so_far = town.run()
     assert clean_so_far.differences == ()
+    assert clean_so_far.young_micros == 35 * EUR == clean_so_far.books_micros - clean_so_far.stripe_micros
     result = town.later()
+    assert result.young_micros == 0
     assert [each.name for each in result.differences] == [f"charge statement:{line.intent and line.intent[3:]}"]
     assert "is not among Stripe's lines" in result.differences[0].text
     town.there.lines.append(line)
