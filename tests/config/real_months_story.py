@@ -202,7 +202,9 @@ class Beginning:
         for pair, word in zip(sorted(set(found) - self.void - self.released), words, strict=False):
             if word:
                 (self.void if word == "void" else self.released).add(pair)
-                done = await self.month.flattr(holds, word, str(found[pair]["id"]), "--note", "seen")
+                done = await self.month.flattr(
+                    holds, word, str(found[pair]["id"]), "--note", "seen", *(["--yes"] * (word == "void"))
+                )
                 assert done.exit_code == 0, done.output
 
     # Who and what

@@ -67,7 +67,8 @@ def test_a_released_hold_is_off_the_list(held: Run) -> None:
 
 
 def test_a_void_hold_goes_back_to_the_patron(held: Run) -> None:
-    result = held("holds", "void", "1", "--note", "the same household")
+    assert held("holds", "void", "1", input="n\n").exit_code == 1, "who does not confirm decides nothing"
+    result = held("holds", "void", "1", "--note", "the same household", input="y\n")
     assert "10.00 EUR go back to the patron" in result.output
     (hold,) = found(held, "--all")
     assert (hold["state"], hold["refund"]) == ("voided", "asked")
@@ -82,7 +83,8 @@ def test_a_hold_that_is_not_there_is_said_in_one_line(held: Run, words: list[str
 
 
 def test_a_hold_is_decided_once(held: Run) -> None:
-    held("holds", "void", "1")
+    held("holds", "void", "1", "--yes")
+    assert "was voided before" in held("holds", "void", "1").output
     result = held("holds", "release", "1")
     assert result.exit_code == 1
     assert "its money goes back to the patron" in result.output

@@ -125,10 +125,20 @@ def release(desk: Desk, number: int, note: str) -> None:
 @holds.command(epilog='\b\nExample:\n  flattr holds void 4 --note "the same household"')
 @click.argument("number", type=int, metavar="ID")
 @note_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def void(desk: Desk, number: int, note: str) -> None:
+def void(desk: Desk, number: int, note: str, *, yes: bool) -> None:
     """Give it back to the patron, with its part of the fee; once it is collected, if it is not yet."""
     parts = desk.parts
+    with parts.db.reading() as tx:
+        hold = deciding.find(tx, number)
+    if hold.state == "held" and not yes:
+        amount = f"{show.amount(hold.micros, parts.rules.money)} {parts.rules.money.code}"
+        show.say(
+            f"{amount} of {month_name(hold.month)} go back to patron {hold.patron_id} with their part of the fee;"
+            f" creator {hold.creator_id} does not get them. This cannot be taken back."
+        )
+        click.confirm("Void it?", abort=True)
     try:
         with parts.db.transaction() as tx:
             deciding.void(tx, parts.rules, number, by=OPERATOR, note=note, at=parts.clock())
