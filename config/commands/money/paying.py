@@ -83,7 +83,7 @@ def _print(result: Result, money: Currency) -> None:
         show.say("No differences.")
         return
     show.print_table(
-        f"{len(result.differences)} differences",
+        f"Differences: {len(result.differences)}",
         ["line", "when", "what and what to do"],
         [(each.name, f"{each.at:%Y-%m-%d %H:%M}" if each.at else "", each.text) for each in result.differences],
     )
