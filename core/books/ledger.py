@@ -94,11 +94,12 @@ def balances(tx: Session) -> dict[int, int]:
     return {account: int(micros) for account, micros in rows}
 
 
+# What was collected at another time is posted already, so its shares need not be read. What was collected at this very
+# time and posted is told by its keys: asking the postings here would make SQLite keep all rows aside before it writes.
 _COLLECTED = """
 with paid as (
   select * from statement s
-   where s.id between :first and :last and s.state = 'collected'
-     and not exists (select 1 from posting p where p.kind = 'charge' and p.source = 'statement:' || s.id))
+   where s.id between :first and :last and s.state = 'collected' and s.collected_at = :at)
 insert into posting (at, kind, source, debit, credit, amount_micros)
 select :at, 'charge', 'statement:' || id, 1, 8 * patron_id + 2, charge_micros from paid where charge_micros > 0
 union all
@@ -108,9 +109,10 @@ select :at, 'fee', 'statement:' || id, 8 * patron_id + 2, 5, fee_micros from pai
 union all
 select :at, 'share', 'flattr:' || h.flattr_id, 8 * s.patron_id + 2, 8 * h.creator_id + 3, h.micros
   from paid s join share h on h.statement_id = s.id where h.micros > 0
+on conflict do nothing
 """
 
 
 def post_collected(tx: Session, first: int, last: int, at: datetime) -> None:
-    """Post the charge, cost, fee and shares of the collected statements in a range of ids that are not posted yet."""
+    """Post charge, cost, fee and shares of the statements in a range of ids that were collected at a time, once."""
     tx.execute(sa.text(_COLLECTED), {"first": first, "last": last, "at": to_micros(at)})

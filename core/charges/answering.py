@@ -34,7 +34,7 @@ def record(tx: Session, rules: Rules, answers: Sequence[tuple[ChargeRequest, Out
         return
     ids = sorted(request.statement_id for request, _ in answers)
     _lock(tx, ids)
-    _all_collected(tx, {request: outcome for request, outcome in answers if isinstance(outcome, Done)}, at)
+    _all_collected(tx, [(request, outcome) for request, outcome in answers if isinstance(outcome, Done)], at)
     for request, outcome in answers:
         if isinstance(outcome, Done):
             continue
@@ -139,7 +139,7 @@ on conflict do nothing
 _STILL_DUE = "select id from statement where id between :first and :last and state || '' = 'due'"
 
 
-def _all_collected(tx: Session, answers: dict[ChargeRequest, Done], at: datetime) -> None:
+def _all_collected(tx: Session, answers: Sequence[tuple[ChargeRequest, Done]], at: datetime) -> None:
     """Take collected money into the books, all of a batch at once."""
     if not answers:
         return
@@ -147,9 +147,9 @@ def _all_collected(tx: Session, answers: dict[ChargeRequest, Done], at: datetime
     execute_many(
         tx,
         _ANSWERED,
-        [(done.reference, stamp, request.statement_id, request.attempt) for request, done in answers.items()],
+        [(done.reference, stamp, request.statement_id, request.attempt) for request, done in answers],
     )
-    references = {request.statement_id: done.reference for request, done in answers.items()}
+    references = {request.statement_id: done.reference for request, done in answers}
     first, last = min(references), max(references)
     _post(tx, first, last, at)
     for left in tx.execute(sa.text(_STILL_DUE), {"first": first, "last": last}).scalars().all():

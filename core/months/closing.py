@@ -30,7 +30,7 @@ update statement as s set state = 'void'
 
 _TABLE = """
 create temporary table if not exists ranked (
-  statement_id bigint, place bigint, flattr_id bigint, creator_id bigint, primary key (statement_id, place))
+  statement_id bigint, place bigint, flattr_id bigint, creator_id bigint)
 """
 _EMPTY = "delete from ranked"
 
