@@ -19,7 +19,7 @@ from core.mail.tables import OutboxNote
 from core.months import payouts
 from core.months.tables import PayoutRun, Share, Statement
 from core.payments import counterparts
-from core.payments.gateway import Refused, Unknown
+from core.payments.gateway import Done, Refused, Unknown
 from core.payments.states import DisputeState, RefundState, WarningState
 from core.people import persons
 from core.people.tables import Audit
@@ -219,13 +219,24 @@ def test_a_refund_made_by_hand_of_the_same_amount_meanwhile_is_not_lost(scene, h
     send(scene)
     hear(scene, refunds, refunded(statement, "re_hand", 400))
     with scene.db.transaction() as tx:
-        refunds.record(tx, scene.rules, 1, refunds.Done("re_own"), scene.at)
+        refunds.record(tx, scene.rules, 1, Done("re_own"), scene.at)
     assert posted(scene, "charge_back") == 8 * EUR
     hear(scene, refunds, refunded(statement, "re_own", 400))
     assert posted(scene, "charge_back") == 8 * EUR
     assert sorted(source for _, source, _ in sources(scene, "charge_back")) == [
         f"re_hand/statement:{statement.id}", f"re_own/statement:{statement.id}",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("late", [Unknown("no answer"), Refused("no"), Refused("later", passes=True), Done("re-1-1")])
+def test_whatever_is_heard_again_of_a_refund_that_was_sent_changes_nothing(scene, house, late):
+    statement = collected(scene, 1)
+    number = ask(scene, statement, 4 * EUR)
+    send(scene)
+    with scene.db.transaction() as tx:
+        refunds.record(tx, scene.rules, number, late, scene.at)
+    assert (refund(scene).state, refund(scene).reference) == ("sent", f"re-{statement.id}-1")
+    assert posted(scene, "charge_back") == 4 * EUR
 
 
 def test_a_refund_made_by_hand_is_taken_back_and_told_in_words(scene, house):

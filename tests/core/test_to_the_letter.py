@@ -94,6 +94,26 @@ def test_each_line_of_a_statement_is_posted_to_its_own_account(db, rules, at):
     assert scene.broken() == []
 
 
+def test_a_card_never_costs_more_than_its_charge(db, rules, at):
+    # 95 % of 4.00 and 0.30: 4.10 of 4.00
+    scene = Scene(db, replace(rules, cost_bp=9_500, cost_fixed_micros=300_000), at)
+    ada = scene.patron("ada", 4)
+    maker = scene.creator("maker")
+    with scene.db.transaction() as tx:
+        preferences.bear_cost(tx, ada, agreed=True)
+    scene.like("ada", "one", "maker")
+    row = scene.statement(ada, scene.close_month())
+    assert (row.charge_micros, row.cost_micros, row.fee_micros, row.share_micros) == (4 * EUR, 4 * EUR, 0, 0)
+    assert (scene.due(maker), scene.broken()) == (0, [])
+
+
+def test_a_like_of_a_thing_by_nobody_known_says_where_it_was_seen(scene):
+    ada = scene.patron("ada", 10)
+    scene.like("ada", "one", None)
+    (line,) = scene.status(ada).lines
+    assert (line.creator_account, line.platform, line.state) == ("", "pond", "pending")
+
+
 def test_money_is_early_in_a_patron_s_first_two_collected_months_only(scene):
     patron = scene.patron("ada", 10)
     scene.creator("maker")

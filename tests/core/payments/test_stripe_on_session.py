@@ -8,6 +8,7 @@ import pytest
 
 from core.payments.gateway import Done, Refused, Unknown
 from core.payments.states import Redirect
+from core.payments.stripe import verdicts
 from tests.core.payments.at_stripe import Hub
 from tests.platforms.stripe import cards, trouble
 
@@ -34,6 +35,16 @@ def test_a_patron_is_led_to_their_bank_and_the_same_intent_is_paid(hub: Hub):
     assert isinstance(hub.gateway.authenticate(request, done=BACK, at=hub.at), Done)
     assert hub.stripe.charged(request.statement_id) == 3500
     assert len(hub.stripe.intents_of(request.statement_id)) == 1
+
+
+def test_an_attempt_that_waits_for_its_patron_was_not_finished(hub: Hub):
+    request = on_session(hub)
+    waiting = {"id": "pi_1", "status": "requires_action"}
+    alone = replace(request, on_session=False)
+    desk = hub.gateway._desk
+    assert verdicts.told(desk, alone, waiting) == verdicts.UNFINISHED
+    assert verdicts.found(desk, request, waiting) == verdicts.UNFINISHED
+    assert verdicts.found(desk, alone, waiting) is None
 
 
 def test_pressing_twice_leads_the_same_way(hub: Hub):
