@@ -50,8 +50,8 @@ class SandboxClock:
     def __init__(self, path: Path, source: Clock = real) -> None:
         self._path = path
         self._source = source
-        self._stamp: int | None = None
-        self._skipped = timedelta()
+        # One value, so that no thread ever sees a new file's stamp beside an old file's time.
+        self._read: tuple[tuple[int, int], timedelta] | None = None
 
     def __call__(self) -> datetime:
         """Now."""
@@ -61,17 +61,18 @@ class SandboxClock:
     def skipped(self) -> timedelta:
         """How far this clock is ahead of the real one."""
         try:
-            stamp = self._path.stat().st_mtime_ns
+            file = self._path.stat()
         except FileNotFoundError:
-            self._stamp, self._skipped = None, timedelta()
-            return self._skipped
-        if stamp != self._stamp:  # another process (`flattr close`) may have moved it
+            self._read = None
+            return timedelta()
+        stamp, read = (file.st_mtime_ns, file.st_ino), self._read
+        if read is None or read[0] != stamp:  # another process (`flattr close`) may have moved it
             try:
                 seconds = float(json.loads(self._path.read_text(encoding="utf-8"))["skipped_seconds"])
             except (ValueError, KeyError, TypeError):
                 raise Misconfigured(f"{self._path} is damaged; use a fresh hub.data_dir and database") from None
-            self._stamp, self._skipped = stamp, timedelta(seconds=seconds)
-        return self._skipped
+            self._read = read = stamp, timedelta(seconds=seconds)
+        return read[1]
 
     def jump_to(self, at: datetime) -> None:
         """Make it this time; never backwards, since what happened cannot happen again later."""
@@ -80,4 +81,3 @@ class SandboxClock:
         draft = self._path.with_suffix(".new")
         draft.write_text(json.dumps({"skipped_seconds": ahead.total_seconds()}), encoding="utf-8")
         draft.replace(self._path)
-        self._stamp = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,3 +57,12 @@ def test_where_stripe_moves_the_test_money_time_cannot_be_skipped(tmp_path: Path
 def test_without_the_sandbox_time_is_real(tmp_path: Path) -> None:
     assert clock.choose(tmp_path, sandbox=False) is clock.real
     assert clock.real().tzinfo is UTC
+
+
+def test_two_jumps_within_one_tick_of_the_disk_s_clock_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "clock.json"
+    here, there = (SandboxClock(path, source=lambda: NOW) for _ in range(2))
+    for days in (1, 2):
+        here.jump_to(NOW + timedelta(days=days))
+        os.utime(path, ns=(0, 0))
+        assert there() == here() == NOW + timedelta(days=days)
