@@ -21,7 +21,7 @@ def link(turn: Turn, wish: said.Link) -> Reply:
         return _code(turn, _elsewhere(turn), *_by_signing_in(turn))
     meant = networks.named(turn, wish.network)
     if meant is None:
-        known = listed(sorted(facts.title for facts in turn.talk.platforms.values()))
+        known = networks.known(turn)
         return reply(
             f"I know no network named {short(wish.network, 40)}; I know {known}. A code has ten letters, like"
             ' BCDFG-HJKLM; "link" alone gives you one.'
@@ -212,9 +212,8 @@ def accounts(turn: Turn) -> Reply:
         if row.needs_relink_at is not None:
             marks.append(f'its access has ended; "link {row.platform}" renews it')
         lines.append(f"{account(turn.talk, row)} ({', '.join(marks)})")
-        lines += (
-            [networks.likeless(turn, row.platform)] if networks.likeless(turn, row.platform) else health.of(turn, row)
-        )
+        off = networks.likeless(turn, row.platform)
+        lines += [off] if off else health.of(turn, row)
     return reply("You are:", *lines, '"link" adds another one.')
 
 

@@ -213,8 +213,8 @@ def loaded(stored: str | None) -> dict[int, Missed]:
 
 def _dumped(found: Missed) -> dict[str, Any]:
     times = {"first": found.first_at, "last": found.last_at, "held": found.held_at, "asked_at": found.asked_at}
-    numbers = {"times": found.times, "asked": found.asked, "ripe": int(found.ripe), "stands": int(found.stands)}
-    numbers["gone"] = int(found.gone)
+    marks = {"ripe": int(found.ripe), "stands": int(found.stands), "gone": int(found.gone)}
+    numbers = {"times": found.times, "asked": found.asked} | marks
     kept = {name: to_micros(at) for name, at in times.items() if at is not None}
     return kept | {name: number for name, number in numbers.items() if number}
 

@@ -64,14 +64,19 @@ async def test_an_unlike_is_found_and_a_like_given_again_counts_again(
         assert await place.standing() == {"song", "film", "poem"}
 
 
+async def liked_two(place: Town) -> None:
+    """Ada has joined and likes the song and the poem, and the hub has read it."""
+    await place.join()
+    await place.round()
+    place.later(minutes=1)
+    place.like("song")
+    place.like("poem")
+    await place.round(minutes=15)
+
+
 async def test_content_that_is_gone_is_no_unlike(sqlite_db: Database, rules: Rules, at, connector: Toy) -> None:
     async with town(sqlite_db, rules, at, connector) as place:
-        await place.join()
-        await place.round()
-        place.later(minutes=1)
-        place.like("song")
-        place.like("poem")
-        await place.round(minutes=15)
+        await liked_two(place)
         place.toy.remove("song")
         await place.rounds(3)
         assert await place.standing() == {"song", "poem"}
@@ -83,12 +88,7 @@ async def test_an_unlike_is_not_lost_to_a_passing_refusal(
     sqlite_db: Database, rules: Rules, at, connector: Toy
 ) -> None:
     async with town(sqlite_db, rules, at, connector) as place:
-        await place.join()
-        await place.round()
-        place.later(minutes=1)
-        place.like("song")
-        place.like("poem")
-        await place.round(minutes=15)
+        await liked_two(place)
         place.toy.unlike("ada", "song")
         place.toy.remove("song")
         while "ada song" not in place.toy.asked:
